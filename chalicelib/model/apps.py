@@ -1,0 +1,52 @@
+"""Apps as a team registers them: reference values and audiences (`policies/apps/<app>.yaml`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from chalicelib.model.claims import AppleEnvironment
+from chalicelib.model.trust import Tier
+
+
+class AudienceKind(StrEnum):
+    """`clear`: the token shows tiers. `confidential`: the verdict travels as a JWE to the audience's key.
+    `gateway`: reads no verdict; below `minimum_tier` the token it would accept is not made."""
+
+    CLEAR = "clear"
+    CONFIDENTIAL = "confidential"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """`encryption_jwk`: the P-256 public JWK of a confidential audience, with its `kid`."""
+
+    name: str
+    kind: AudienceKind
+    encryption_jwk: Mapping[str, str] | None = None
+    minimum_tier: Tier | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndroidReference:
+    packages: tuple[str, ...]
+    signature_digests: tuple[bytes, ...]  # SHA-256 of signing certificates, Play's re-signing one included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppleReference:
+    """`app_ids`: "<team>.<bundle>"."""
+
+    app_ids: tuple[str, ...]
+    environment: AppleEnvironment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRegistration:
+    """`token_lifetime` in seconds; 300 unless the app wants less."""
+
+    app: str
+    android: AndroidReference | None
+    apple: AppleReference | None
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
+    token_lifetime: int = 300

@@ -1,0 +1,249 @@
+"""What verifiers vouch for. Only a verifier makes a `Verified…`; nothing here is the phone's bare word unless named so.
+
+Vendor numbers (versions, tags, categories) are open integers; serials are integers; times are aware UTC datetimes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum, StrEnum
+
+from chalicelib.model.descriptor import Descriptor
+from chalicelib.model.keys import EcPublicJwk
+
+
+class SecurityLevel(IntEnum):
+    """Android `SecurityLevel`; KeyDescription's ENUMERATED."""
+
+    SOFTWARE = 0
+    TRUSTED_ENVIRONMENT = 1
+    STRONGBOX = 2
+
+
+class Provisioning(StrEnum):
+    """How the phone came to its attestation key; it decides which certificate dates count."""
+
+    FACTORY = "factory"
+    REMOTE = "remote"
+    UNKNOWN = "unknown"
+
+
+class VerifiedBootState(IntEnum):
+    """Android `VerifiedBootState`; an unlisted number is kept as None beside its raw value."""
+
+    VERIFIED = 0
+    SELF_SIGNED = 1
+    UNVERIFIED = 2
+    FAILED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootOfTrust:
+    """From the hardware-enforced list only."""
+
+    verified_boot_key: bytes
+    device_locked: bool
+    verified_boot_state_raw: int
+    verified_boot_hash: bytes | None = None
+
+    @property
+    def verified_boot_state(self) -> VerifiedBootState | None:
+        known = VerifiedBootState._value2member_map_
+        return VerifiedBootState(self.verified_boot_state_raw) if self.verified_boot_state_raw in known else None
+
+
+@dataclass(frozen=True, slots=True)
+class PatchLevel:
+    """A month or a day, as the vendor states it; None where the number is garbage (seen: 0, 20190700)."""
+
+    year: int
+    month: int
+    day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AndroidPackage:
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndroidApplicationId:
+    """From the software-enforced list: the system server states it, not the app. Packages share one user id."""
+
+    packages: tuple[AndroidPackage, ...]
+    signature_digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAndroidKey:
+    """A chain that verified to a pinned root, and what its hardware states about the key and the phone.
+
+    Not checked here: boot state, lock state, application id, patch levels, revocation. They are for appraisal.
+    `certificate_serials` are those of the whole chain, leaf first, and are what revocation lists match on.
+    `attestation_security_level` and `key_security_level` are as stated; `security_level` is the weaker.
+    """
+
+    spki: bytes
+    jwk: EcPublicJwk | None  # None: not a P-256 key
+    attestation_version: int
+    attestation_security_level: SecurityLevel
+    key_mint_version: int
+    key_security_level: SecurityLevel
+    challenge: bytes
+    certificate_serials: tuple[int, ...]
+    provisioning: Provisioning
+    anchor: str  # hex SHA-256 of the root's SubjectPublicKeyInfo
+    root_of_trust: RootOfTrust | None
+    application_id: AndroidApplicationId | None
+    purposes: tuple[int, ...]
+    algorithm: int | None
+    key_size: int | None
+    ec_curve: int | None
+    origin: int | None
+    os_version: int | None
+    os_patch_level_raw: int | None
+    vendor_patch_level_raw: int | None
+    boot_patch_level_raw: int | None
+    os_patch_level: PatchLevel | None
+    vendor_patch_level: PatchLevel | None
+    boot_patch_level: PatchLevel | None
+    creation_time_ms: int | None
+    module_hash: bytes | None
+    unknown_tags: tuple[int, ...] = ()
+
+    @property
+    def security_level(self) -> SecurityLevel:
+        return min(self.attestation_security_level, self.key_security_level)
+
+
+class AppleEnvironment(Enum):
+    """App Attest environments by the authenticator data's aaguid (16 bytes)."""
+
+    PRODUCTION = b"appattest" + b"\x00" * 7
+    DEVELOPMENT = b"appattestdevelop"
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppleValidation:
+    """What iOS 27 appends to authenticator data; absent before: `missing` is a value of its own for policy."""
+
+    validation_category: int | None
+    bundle_version: str | None
+    unknown_members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAppleAttestation:
+    """`receipt` is relayed, not verified here: a bad receipt costs the risk metric, never the attestation."""
+
+    key_id: bytes
+    public_key: EcPublicJwk
+    app_id: str
+    environment: AppleEnvironment
+    counter: int
+    receipt: bytes | None
+    certificate_serials: tuple[int, ...]
+    validation: AppleValidation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAppleAssertion:
+    """`counter` is higher than the one told to the verifier; the store has the last word when it commits."""
+
+    key_id: bytes
+    app_id: str
+    counter: int
+    validation: AppleValidation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedProof:
+    """The instance key signed the binding of exactly this challenge, key, report and descriptor."""
+
+    jwk: EcPublicJwk
+    binding: bytes
+    descriptor: Descriptor
+    rasp_report: bytes | None
+
+
+class CheckState(StrEnum):
+    CLEAR = "clear"
+    DETECTED = "detected"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a check saw, for the service to compare itself. `kind` is open; value or digest, bounded."""
+
+    check: str  # "<group>.<check>"
+    kind: str
+    value: str | None = None
+    digest: str | None = None  # hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedRaspReport:
+    """The report is the one bound into the proof; what it says is the phone's word about itself.
+
+    `checks` has every check of the schema, by "<group>.<check>": one that the report leaves out is NOT_RUN.
+    `known_schema` False: a version newer than this service; its checks count as not run.
+    """
+
+    schema_version: int
+    known_schema: bool
+    provider: str
+    sdk_version: str
+    app_version: str
+    checks: Mapping[str, CheckState]
+    observations: tuple[Observation, ...] = ()
+
+
+VerifiedStatement = VerifiedAndroidKey | VerifiedAppleAttestation | VerifiedAppleAssertion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAndroid:
+    """What an instance keeps of its Android enrolment, so that a renewal is judged against today's lists and policy."""
+
+    certificate_serials: tuple[int, ...]
+    security_level: SecurityLevel
+    provisioning: Provisioning
+    attestation_version: int
+    device_locked: bool | None
+    verified_boot_state_raw: int | None
+    verified_boot_key: bytes | None
+    os_version: int | None
+    os_patch_level: PatchLevel | None
+    vendor_patch_level: PatchLevel | None
+    boot_patch_level: PatchLevel | None
+    packages: tuple[AndroidPackage, ...]
+    signature_digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptApple:
+    """What an instance keeps of its Apple enrolment; `validation` is replaced by each assertion's own."""
+
+    app_id: str
+    environment: AppleEnvironment
+    certificate_serials: tuple[int, ...]
+    validation: AppleValidation
+
+
+KeptEvidence = KeptAndroid | KeptApple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSet:
+    """Everything `appraise` weighs: the platform's word (kept or fresh), the report, and how old the statement is."""
+
+    platform: KeptEvidence
+    platform_attested_at: datetime
+    rasp: VerifiedRaspReport | None
+    fresh_formats: tuple[str, ...] = field(default=())

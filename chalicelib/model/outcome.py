@@ -1,0 +1,26 @@
+"""A bad phone is a value, a broken server an exception; there is no third way."""
+
+from dataclasses import dataclass
+
+from chalicelib.model.reasons import MalfunctionReason, RefusalReason
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Evidence says no.
+
+    `detail` is for the decision record: which field or step, in words of ours. It holds no byte of evidence,
+    no challenge, no token and no device identifier.
+    """
+
+    reason: RefusalReason
+    detail: str = ""
+
+
+class Malfunction(Exception):  # noqa: N818 - RATS calls it so, and it is a malfunction, not an error of the caller
+    """We could not judge. Always answered 503, never stored. `detail` obeys the rule of `Refused.detail`."""
+
+    def __init__(self, reason: MalfunctionReason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail

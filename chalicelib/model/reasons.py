@@ -1,0 +1,211 @@
+"""Why: three closed registries, one sentence each.
+
+`RefusalReason`     evidence could not be tied to a genuine platform root and to this submission: 4xx, no token.
+`AppraisalReason`   evidence is genuine and says something that policy weighs: it appears in a verdict.
+`MalfunctionReason` Assay could not judge: always 503, never stored.
+
+A value is stable once released: it is stored in decision records and matched by analysts. Renaming one is a new one.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class _Explained(StrEnum):
+    """A reason with the sentence that a support engineer can read out."""
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+
+class RefusalReason(_Explained):
+    # the request
+    BODY_TOO_LARGE = "body_too_large", "The request body is larger than 128 KiB."
+    BODY_NOT_JSON = "body_not_json", "The request body is not strict JSON in UTF-8."
+    BODY_SCHEMA = "body_schema", "The request body has an unknown, missing, repeated or mistyped member."
+    MEDIA_TYPE = "media_type", "The request body is not declared as application/json."
+    APP_UNKNOWN = "app_unknown", "The app is not registered here."
+    AUDIENCE_UNKNOWN = "audience_unknown", "The audience is not registered for this app."
+    DESCRIPTOR_INVALID = (
+        "descriptor_invalid",
+        "The descriptor contradicts itself or the submission around it.",
+    )
+    EVIDENCE_COMBINATION = (
+        "evidence_combination",
+        "The pieces of evidence are not the ones that this purpose takes.",
+    )
+    PLATFORM_STATEMENT_MISSING = (
+        "platform_statement_missing",
+        "The phone sent no platform statement, and policy does not admit that for this app.",
+    )
+
+    # the challenge
+    CHALLENGE_UNKNOWN = (
+        "challenge_unknown",
+        "The challenge was never issued here, or was deleted long after its end.",
+    )
+    CHALLENGE_EXPIRED = "challenge_expired", "The challenge is older than its lifetime."
+    CHALLENGE_WRONG_APP = "challenge_wrong_app", "The challenge was issued to another app."
+    CHALLENGE_WRONG_PURPOSE = "challenge_wrong_purpose", "The challenge was issued for another purpose."
+    CHALLENGE_SPENT = (
+        "challenge_spent",
+        "The challenge was already spent by another submission, or too long ago.",
+    )
+
+    # the proof over the binding
+    PROOF_MALFORMED = "proof_malformed", "The proof is not a compact JWS of the documented form."
+    PROOF_KEY_UNSUPPORTED = "proof_key_unsupported", "The proof's key is not a valid P-256 public key."
+    PROOF_BINDING_MISMATCH = (
+        "proof_binding_mismatch",
+        "The proof covers another challenge, key, RASP report or descriptor than the ones submitted.",
+    )
+    PROOF_SIGNATURE = "proof_signature", "The proof's signature does not verify."
+
+    # the instance
+    INSTANCE_UNKNOWN = "instance_unknown", "No enrolled instance has this key."
+    INSTANCE_OTHER_APP = "instance_other_app", "The instance key is enrolled for another app."
+    INSTANCE_KEY_MISMATCH = (
+        "instance_key_mismatch",
+        "The platform vouches for another key than the one that signed the proof.",
+    )
+    INSTANCE_KEY_UNFIT = (
+        "instance_key_unfit",
+        "The attested key is not a P-256 signing key that was generated in hardware.",
+    )
+    INSTANCE_PLATFORM_MISMATCH = (
+        "instance_platform_mismatch",
+        "The renewal comes with evidence of another platform than the instance enrolled with.",
+    )
+    APP_ATTEST_KEY_TAKEN = (
+        "app_attest_key_taken",
+        "The App Attest key already belongs to another instance key.",
+    )
+    COUNTER_OVERTAKEN = "counter_overtaken", "A later assertion of the same key was accepted meanwhile."
+
+    # Android Key Attestation
+    CHAIN_MALFORMED = "chain_malformed", "A certificate of the chain is not well-formed."
+    CHAIN_LENGTH = "chain_length", "The chain has too few or too many certificates."
+    CHAIN_KEY_UNSUPPORTED = (
+        "chain_key_unsupported",
+        "A certificate of the chain has a key or algorithm not accepted.",
+    )
+    CHAIN_SIGNATURE = "chain_signature", "A certificate of the chain is not signed by the next one."
+    CHAIN_ROOT_UNKNOWN = "chain_root_unknown", "The chain does not end at a trusted root."
+    CHAIN_ROOT_SOFTWARE = "chain_root_software", "The chain ends at a published software root."
+    CHAIN_EXPIRED = "chain_expired", "A certificate of the chain whose dates count is outside them."
+    CHAIN_EXTENDED = (
+        "chain_extended",
+        "A certificate other than the first carries a key description: a genuine key was used to forge another.",
+    )
+    KEY_DESCRIPTION_MISSING = "key_description_missing", "The first certificate carries no key description."
+    KEY_DESCRIPTION_MALFORMED = "key_description_malformed", "The key description is not well-formed."
+    KEY_DESCRIPTION_CHALLENGE = "key_description_challenge", "The key was attested for another challenge."
+    KEY_NOT_IN_HARDWARE = "key_not_in_hardware", "The key or its attestation comes from software."
+    KEY_PARAMETERS_MISMATCH = (
+        "key_parameters_mismatch",
+        "The key description describes another key than the certificate holds.",
+    )
+
+    # App Attest
+    APP_ATTEST_MALFORMED = "app_attest_malformed", "The App Attest object is not well-formed."
+    APP_ATTEST_CHAIN = "app_attest_chain", "The App Attest certificates do not verify to Apple's root."
+    APP_ATTEST_EXPIRED = "app_attest_expired", "An App Attest certificate is outside its dates."
+    APP_ATTEST_NONCE = "app_attest_nonce", "The App Attest nonce covers other data than the submission's."
+    APP_ATTEST_KEY_ID = (
+        "app_attest_key_id",
+        "The App Attest key id, credential and certificate are not one key.",
+    )
+    APP_ATTEST_APP_ID = "app_attest_app_id", "The App Attest object was made for another app."
+    APP_ATTEST_ENVIRONMENT = "app_attest_environment", "The App Attest object is of another environment."
+    APP_ATTEST_COUNTER = "app_attest_counter", "The App Attest counter is not what it must be."
+    APP_ATTEST_SIGNATURE = "app_attest_signature", "The assertion's signature does not verify."
+
+    # RASP
+    RASP_MALFORMED = "rasp_malformed", "The RASP report is not a report of the documented schema."
+
+
+class AppraisalReason(_Explained):
+    # Android Key Attestation
+    ANDROID_BOOTLOADER_UNLOCKED = "android_bootloader_unlocked", "The bootloader is unlocked."
+    ANDROID_BOOT_NOT_VERIFIED = (
+        "android_boot_not_verified",
+        "The phone did not boot the maker's verified system.",
+    )
+    ANDROID_ROOT_OF_TRUST_MISSING = "android_root_of_trust_missing", "The hardware states no root of trust."
+    ANDROID_BATCH_KEY_REVOKED = (
+        "android_batch_key_revoked",
+        "The phone's attestation key is on the revocation list.",
+    )
+    ANDROID_REVOCATION_UNKNOWN = (
+        "android_revocation_unknown",
+        "No usable revocation list was at hand, so the attestation key could not be checked.",
+    )
+    ANDROID_PACKAGE_FOREIGN = "android_package_foreign", "The app's package is not the registered one."
+    ANDROID_SIGNER_FOREIGN = "android_signer_foreign", "The app is not signed by a registered certificate."
+    ANDROID_APP_ID_MISSING = "android_app_id_missing", "The platform does not say which app made the key."
+    ANDROID_PATCH_LEVEL_OLD = (
+        "android_patch_level_old",
+        "The phone's security patch level is older than policy wants.",
+    )
+    ANDROID_PATCH_LEVEL_UNKNOWN = (
+        "android_patch_level_unknown",
+        "The phone's security patch level is unreadable.",
+    )
+    ANDROID_STRONGBOX_ABSENT = (
+        "android_strongbox_absent",
+        "The key does not live in a separate secure element.",
+    )
+
+    # App Attest
+    APPLE_KEY_LOCATION_UNPROVEN = (
+        "apple_key_location_unproven",
+        "App Attest says whose the instance key is, not that the key lives in the Secure Enclave.",
+    )
+    APPLE_LAUNCH_CATEGORY = (
+        "apple_launch_category",
+        "The app was launched in a way that policy does not want.",
+    )
+    APPLE_DEVELOPMENT_ENVIRONMENT = (
+        "apple_development_environment",
+        "The evidence is of Apple's test environment.",
+    )
+
+    # RASP, environment
+    RASP_MISSING = "rasp_missing", "The phone sent no RASP report."
+    RASP_SCHEMA_UNKNOWN = "rasp_schema_unknown", "The RASP report has a newer schema than this service knows."
+    RASP_CHECK_NOT_RUN = "rasp_check_not_run", "A required self-protection check did not run."
+    RASP_DEBUGGER = "rasp_debugger", "A debugger is attached to the app."
+    RASP_VIRTUAL_ENVIRONMENT = (
+        "rasp_virtual_environment",
+        "The app runs in an emulator or a virtual environment.",
+    )
+    RASP_ROOTED = "rasp_rooted", "The phone is rooted or jailbroken."
+    RASP_DEVELOPER_MODE = "rasp_developer_mode", "Developer mode is switched on."
+    # RASP, application
+    RASP_TAMPERED = "rasp_tampered", "The app was tampered with or repackaged."
+    RASP_INTEGRITY = "rasp_integrity", "The app's configuration, assets or user interface were changed."
+    # RASP, code
+    RASP_HOOKING = "rasp_hooking", "Functions of the app are hooked."
+    RASP_TRACING = "rasp_tracing", "The app's code is being traced."
+    RASP_INJECTION = "rasp_injection", "Foreign code was loaded into the app."
+    RASP_LIBRARY_LISTED = "rasp_library_listed", "A library known for attacks is loaded into the app."
+
+    # evidence as a whole
+    EVIDENCE_MISSING = "evidence_missing", "Evidence that policy requires is missing."
+    SELF_REPORTED_MODEL = "self_reported_model", "Only the phone itself says which app version runs."
+
+
+class MalfunctionReason(_Explained):
+    STORE_UNAVAILABLE = "store_unavailable", "A table did not answer."
+    POLICY_UNAVAILABLE = "policy_unavailable", "No policy is in force, or the one in force does not parse."
+    APPS_UNAVAILABLE = "apps_unavailable", "No app register is in force, or the one in force does not parse."
+    ENDORSEMENTS_UNAVAILABLE = "endorsements_unavailable", "The endorsements in force do not parse."
+    SIGNER_UNAVAILABLE = "signer_unavailable", "The signing key did not answer."
+    TOKEN_SELF_CHECK = "token_self_check", "The token that was made does not pass its own check."
+    CONFIGURATION = "configuration", "The configuration contradicts itself."
+    BUSY = "busy", "Another worker holds the same submission."

@@ -1,0 +1,62 @@
+"""What a phone sent, decoded to types and bounded in size, and otherwise believed in nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.model.descriptor import Descriptor
+
+
+class Format(StrEnum):
+    """Evidence formats, as they stand in submissions and in the token's submods."""
+
+    ANDROID_KEY = "android_key"
+    APPLE_ATTESTATION = "apple_attestation"
+    APPLE_ASSERTION = "apple_assertion"
+    RASP = "rasp"
+    # A renewal by proof alone: what is appraised is what the instance keeps from its enrolment.
+    INSTANCE = "instance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedAndroidKey:
+    """`x5c`: DER certificates, leaf first; the root may be absent."""
+
+    x5c: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedAppleAttestation:
+    """What `DCAppAttestService.attestKey` gave: key id (SHA-256 of the public key) and the CBOR object."""
+
+    key_id: bytes
+    attestation: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedAppleAssertion:
+    """What `DCAppAttestService.generateAssertion` gave."""
+
+    key_id: bytes
+    assertion: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedUnattested:
+    """The phone says why it has no platform statement: `unsupported` or `platform_unavailable`. A claim of its own."""
+
+    cause: str
+
+
+SubmittedStatement = SubmittedAndroidKey | SubmittedAppleAttestation | SubmittedAppleAssertion | SubmittedUnattested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedAttestation:
+    """One body of POST /v1/attestations. `body_digest` is SHA-256 of its exact bytes."""
+
+    challenge: bytes
+    descriptor: Descriptor
+    proof: str
+    rasp_report: bytes | None
+    statement: SubmittedStatement | None
+    body_digest: bytes

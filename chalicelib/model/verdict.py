@@ -1,0 +1,67 @@
+"""Judgement by Assay. Only `appraise` makes a `Verdict`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from chalicelib.model.reasons import AppraisalReason
+from chalicelib.model.submission import Format
+from chalicelib.model.trust import Tier, Vector
+
+
+class Decision(StrEnum):
+    """What a backend does; `severity` by order of declaration."""
+
+    ALLOW = "allow"
+    DELAY = "delay"
+    STEP_UP = "step_up"
+    DENY = "deny"
+
+
+class Obligation(StrEnum):
+    NOTIFY = "notify"
+    INVESTIGATE = "investigate"
+    END_SESSION = "end_session"
+    BLOCK_INSTANCE = "block_instance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """`acr`: the authentication context that a step-up wants (OpenID Connect). `delay_seconds`: lowest, highest."""
+
+    decision: Decision
+    obligations: tuple[Obligation, ...] = ()
+    acr: str | None = None
+    delay_seconds: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submodule:
+    """The appraisal of one piece of evidence (an EAR submod)."""
+
+    format: Format
+    tier: Tier
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRule:
+    """Which rule of the policy did what, for the decision record and `assay explain`."""
+
+    rule: str
+    reason: AppraisalReason
+    format: Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """`advice` maps action names to advice and always has "*", the default."""
+
+    tier: Tier
+    submodules: tuple[Submodule, ...]
+    reasons: tuple[AppraisalReason, ...]
+    applied: tuple[AppliedRule, ...]
+    advice: Mapping[str, Advice]
+    policy_id: str  # "<name>@<digest>"
+    endorsements_id: str | None = None
+    ages: Mapping[str, int] = field(default_factory=dict)  # seconds, by endorsement kind

@@ -85,6 +85,11 @@ class RefusalReason(_Explained):
         "app_attest_key_taken",
         "The App Attest key already belongs to another instance key.",
     )
+    INSTANCE_KEY_TAKEN = (
+        "instance_key_taken",
+        "The instance key is already enrolled with another platform key.",
+    )
+    INSTANCE_BLOCKED = "instance_blocked", "The instance was blocked by the team that runs this service."
     COUNTER_OVERTAKEN = "counter_overtaken", "A later assertion of the same key was accepted meanwhile."
 
     # Android Key Attestation

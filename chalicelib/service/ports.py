@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
-from chalicelib.model.descriptor import Purpose
+from chalicelib.model.descriptor import Purpose, TokenKind
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import EcPublicJwk
-from chalicelib.model.reasons import RefusalReason
+from chalicelib.model.outcome import Refused
+from chalicelib.model.reasons import AppraisalReason, RefusalReason
+from chalicelib.model.submission import Format
+from chalicelib.model.trust import Tier
+from chalicelib.model.verdict import AppliedRule
 
 
 class Clock(Protocol):
@@ -60,7 +64,15 @@ ClaimOutcome = Claimed | InProgress | StoredAnswer | RefusalReason
 
 
 class InstanceChange(Enum):
-    """What a commit does to the instance; the adapter turns it into one conditional write."""
+    """What a commit does to the instance; the adapter turns it into conditional writes of the same transaction.
+
+    ENROL puts the instance, provided that its `jkt` is free, or stands enrolled unblocked for the same app and the
+    same App Attest key (or both without one); and that its App Attest key, if any, is free or belongs to this `jkt`.
+    The App Attest key then belongs to this `jkt` for good. A counter that stands higher is never moved back.
+    RENEW moves `kept`, `attested_at` and the counter, provided that the `jkt` stands enrolled unblocked for the same
+    app and, for an Apple instance, that the stored counter is lower than the new one. It writes neither `enrolled_at`
+    nor `blocked`.
+    """
 
     ENROL = "enrol"
     RENEW = "renew"
@@ -69,7 +81,7 @@ class InstanceChange(Enum):
 class CommitOutcome(Enum):
     DONE = "done"
     LOST = "lost"  # another worker answered, or the hold was taken over
-    INSTANCE_CONFLICT = "instance_conflict"  # counter overtaken, key taken, or blocked meanwhile
+    INSTANCE_CONFLICT = "instance_conflict"  # the instance's condition failed while the hold was good
 
 
 class ChallengeStore(Protocol):
@@ -81,10 +93,15 @@ class ChallengeStore(Protocol):
         """One conditional write. RefusalReason: one of the CHALLENGE_* ones."""
 
     def look(self, *, challenge: bytes, body_digest: bytes, now: datetime) -> ClaimOutcome:
-        """A consistent read, for a twin that waits; never claims."""
+        """A consistent read, for a twin that waits; never claims.
+
+        StoredAnswer: it stands, for this body. InProgress: no answer yet, whether the hold is good, run out or
+        released. RefusalReason: as `claim` would.
+        """
 
     def release(self, held: Claimed) -> None:
-        """After a malfunction: the same body may claim again at once."""
+        """After a malfunction: the same body may claim again at once. Nothing happens where the hold is not ours
+        any more, or where the answer already stands."""
 
     def commit(
         self,
@@ -124,7 +141,79 @@ class DocumentStore(Protocol):
         """The document's bytes, checked against `digest` (hex SHA-256)."""
 
 
+class KeyDirectory(Protocol):
+    """The public keys that the configuration publishes: the active one first, then the next and the retired ones."""
+
+    def published(self) -> tuple[EcPublicJwk, ...]:
+        """Raises Malfunction(SIGNER_UNAVAILABLE)."""
+
+
 class StaticSite(Protocol):
     """The bucket behind the static endpoint."""
 
     def publish(self, *, path: str, body: bytes, content_type: str, cache_control: str) -> None: ...
+
+
+class AnswerRenderer(Protocol):
+    """Turns an outcome into the exact status and body that are stored and sent (docs/wire.md, sections 4 and 5).
+
+    `reference` is the text of a random UUID without prefix; `server_time` and `expires_at` are aware UTC datetimes.
+    """
+
+    def success(
+        self,
+        *,
+        token: str,
+        token_kind: TokenKind,
+        expires_in: int,
+        next_challenge: NewChallenge,
+        server_time: datetime,
+    ) -> StoredAnswer:
+        """`expires_in`: the token's, in seconds."""
+
+    def refusal(
+        self, *, refused: Refused, reference: str, next_challenge: NewChallenge | None, server_time: datetime
+    ) -> StoredAnswer:
+        """`next_challenge`: None where the refusal spent no challenge."""
+
+
+class DecisionOutcome(StrEnum):
+    TOKEN = "token"  # noqa: S105 - a word, not a secret. Intent: recorded before the signature
+    REFUSED = "refused"
+    DISCARDED = "discarded"  # the token of this reference was thrown away unsent: another answer stood first
+
+
+class Platform(StrEnum):
+    ANDROID = "android"
+    APPLE = "apple"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """One judgement, for analysts. It holds no evidence, challenge, token or device identifier.
+
+    `reference` is what a refused phone shows to support; `jti` finds the record of a token; `detail` obeys
+    `Refused.detail`. Refusals have `refusal` and `detail`; tokens have everything from `jti` down.
+    """
+
+    reference: str
+    time: datetime
+    outcome: DecisionOutcome
+    app: str | None = None
+    purpose: Purpose | None = None
+    audience: str | None = None
+    platform: Platform | None = None
+    jkt: str | None = None
+    refusal: RefusalReason | None = None
+    detail: str = ""
+    jti: str | None = None
+    tier: Tier | None = None
+    reasons: tuple[AppraisalReason, ...] = ()
+    applied: tuple[AppliedRule, ...] = ()
+    policy_id: str | None = None
+    endorsements_id: str | None = None
+    formats: tuple[Format, ...] = ()
+
+
+class DecisionLog(Protocol):
+    def record(self, record: DecisionRecord) -> None: ...

@@ -1,0 +1,142 @@
+"""X.509 certificates (RFC 5280 section 4.1), read without judging them.
+
+Libraries refuse a third of genuine Android certificates, or fail on their extensions. This reader is strict about
+structure and leaves names, keys and the insides of extensions raw.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
+
+from chalicelib.verifiers.codec import der
+from chalicelib.verifiers.codec.errors import Malformed
+
+_V3: Final = 2
+_MAX_SERIAL: Final = 1 << 159  # RFC 5280 section 4.1.2.2: positive, at most 20 octets
+_MAX_EXTENSIONS: Final = 32  # genuine certificates have at most six
+
+
+@asn1.sequence
+class _Certificate:
+    tbs_certificate: asn1.TLV
+    signature_algorithm: asn1.TLV
+    signature: asn1.BitString
+
+
+@asn1.sequence
+class _Validity:
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class _Extension:
+    oid: ObjectIdentifier
+    value: bytes
+
+
+@asn1.sequence
+class _CriticalExtension:
+    # Raw: two StrongBox leaves of 2018 (Pixel 3, Pixel 3 XL) write this BOOLEAN as 0x01.
+    oid: ObjectIdentifier
+    critical: asn1.TLV
+    value: bytes
+
+
+@asn1.sequence
+class _TbsCertificate:
+    # Unique identifiers (tags 1 and 2) are not declared, hence refused: no vendor writes them since X.509 v3.
+    version: Annotated[int, asn1.Explicit(0)]
+    serial: int
+    signature_algorithm: asn1.TLV
+    issuer: asn1.TLV
+    validity: _Validity
+    subject: asn1.TLV
+    spki: asn1.TLV
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """`value`: the contents of extnValue, usually DER of their own."""
+
+    oid: str
+    critical: bool
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What one certificate states; nothing of it is verified. `bytes` fields are DER, header included."""
+
+    tbs: bytes
+    serial: int
+    issuer: bytes
+    subject: bytes
+    not_before: datetime
+    not_after: datetime
+    spki: bytes
+    extensions: tuple[Extension, ...]
+    signature_algorithm: bytes
+    signature: bytes
+
+    def extension(self, oid: str) -> Extension | None:
+        return next((extension for extension in self.extensions if extension.oid == oid), None)
+
+
+def read_certificate(data: bytes) -> Certificate:
+    """A v3 certificate with nothing after it. Raises Malformed."""
+    outer = der.decode(_Certificate, data, field="certificate")
+    tbs = der.raw(outer.tbs_certificate)
+    inner = der.decode(_TbsCertificate, tbs, field="tbsCertificate")
+    algorithm = der.raw(outer.signature_algorithm)
+    if inner.version != _V3:
+        raise Malformed("the certificate is not of version 3")
+    if not 0 < inner.serial < _MAX_SERIAL:
+        raise Malformed("the certificate's serial number is not positive, or longer than 20 octets")
+    # RFC 5280 section 4.1.1.2: one algorithm, stated inside and outside of what is signed.
+    if der.raw(inner.signature_algorithm) != algorithm:
+        raise Malformed("the certificate states two signature algorithms")
+    if outer.signature.padding_bits():
+        raise Malformed("the certificate's signature is not whole octets")
+    return Certificate(
+        tbs=tbs,
+        serial=inner.serial,
+        issuer=_sequence(inner.issuer, field="issuer"),
+        subject=_sequence(inner.subject, field="subject"),
+        not_before=inner.validity.not_before.as_datetime().replace(tzinfo=UTC),
+        not_after=inner.validity.not_after.as_datetime().replace(tzinfo=UTC),
+        spki=_sequence(inner.spki, field="subjectPublicKeyInfo"),
+        extensions=_extensions(inner.extensions or []),
+        signature_algorithm=algorithm,
+        signature=outer.signature.as_bytes(),
+    )
+
+
+def _sequence(value: der.Tlv, *, field: str) -> bytes:
+    if value.tag_bytes != der.SEQUENCE:
+        raise Malformed(f"{field} is not a SEQUENCE")
+    return der.raw(value)
+
+
+def _extensions(listed: list[der.Tlv]) -> tuple[Extension, ...]:
+    if len(listed) > _MAX_EXTENSIONS:
+        raise Malformed("the certificate has too many extensions")
+    extensions = tuple(_extension(value) for value in listed)
+    if len({extension.oid for extension in extensions}) != len(extensions):
+        raise Malformed("the certificate has the same extension twice")
+    return extensions
+
+
+def _extension(value: der.Tlv) -> Extension:
+    if len(der.members(value, tag=der.SEQUENCE, field="extension")) == 2:
+        plain = der.decode(_Extension, der.raw(value), field="extension")
+        return Extension(plain.oid.dotted_string, critical=False, value=plain.value)
+    marked = der.decode(_CriticalExtension, der.raw(value), field="extension")
+    # X.690 section 11.5: FALSE is the default and is not written.
+    if not der.boolean(marked.critical, field="critical"):
+        raise Malformed("an extension writes a default value")
+    return Extension(marked.oid.dotted_string, critical=True, value=marked.value)

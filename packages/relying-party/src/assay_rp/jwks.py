@@ -32,7 +32,7 @@ _HIGHEST_MAX_AGE = 3_600
 
 
 class KeySource(Protocol):
-    def key(self, kid: str) -> EllipticCurvePublicKey:
+    def key(self, kid: str, /) -> EllipticCurvePublicKey:
         """The P-256 key of this RFC 7638 thumbprint. Raises `TokenKeyUnknown` or `KeysUnavailable`."""
         ...
 
@@ -80,7 +80,7 @@ class JwksCache:
         self._next_attempt = float("-inf")
         self._last_failed = False
 
-    def key(self, kid: str) -> EllipticCurvePublicKey:
+    def key(self, kid: str, /) -> EllipticCurvePublicKey:
         now = self._clock()
         snapshot = self._snapshot
         if snapshot is not None and now < snapshot.fetched_at + self._max_staleness:

@@ -1,0 +1,158 @@
+"""Verification of an Android Key Attestation, step by step as Google documents it.
+
+Source: https://developer.android.com/privacy-and-security/security-key-attestation ("Retrieve and verify a
+hardware-backed key pair"); schema: https://source.android.com/docs/security/features/keystore/attestation
+"""
+
+from datetime import datetime
+
+from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor
+from chalicelib.model.claims import Provisioning, SecurityLevel, VerifiedAndroidKey
+from chalicelib.model.keys import EcPublicJwk
+from chalicelib.model.outcome import Refused
+from chalicelib.model.reasons import RefusalReason
+from chalicelib.model.submission import SubmittedAndroidKey
+from chalicelib.verifiers.android_key.chain import (
+    UnverifiedChain,
+    check_dates,
+    check_signatures,
+    end_at_root,
+    read_chain,
+)
+from chalicelib.verifiers.android_key.key_description import (
+    KEY_DESCRIPTION_OID,
+    KeyDescription,
+    read_key_description,
+)
+from chalicelib.verifiers.android_key.key_parameters import mismatch
+from chalicelib.verifiers.android_key.patch_level import read_patch_level
+from chalicelib.verifiers.android_key.provisioning import PROVISIONING_INFO_OID, provisioning_of
+from chalicelib.verifiers.android_key.refusal import Refusal
+from chalicelib.verifiers.codec.errors import Malformed
+from chalicelib.verifiers.codec.public_keys import KeyKind, PublicKey, is_loadable
+from chalicelib.verifiers.codec.x509 import Certificate
+
+
+def verify(
+    submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime
+) -> VerifiedAndroidKey | Refused:
+    """Whether a genuine phone's hardware attested a key for `challenge` (the 32 bytes issued). `now` is aware.
+
+    Google's steps 1 and 2 (get the chain, send it to a server that you trust) are the phone's. Then:
+
+    3. a. Read the chain: its length and its certificates' sizes are bounded, their structure is strict.
+       b. The chain ends at a root whose public key is pinned.
+       c. Each certificate is signed by the next, and those whose dates count are within them.
+    4. Revocation: not here. A revoked key is genuine evidence of low trust, and is judged again at each renewal by
+       today's list; the serial numbers of the whole chain are among the claims.
+    5. The provisioning information extension may stand beside the phone's own attestation key only. Its contents (CBOR,
+       how many certificates the phone was issued) are not read: no rule uses them yet.
+    6. The key description stands in the first certificate and nowhere else, and is well-formed.
+    7. Its data are consistent and the expected ones:
+       a. the challenge is ours,
+       b. attestation and key come from hardware,
+       c. it describes the key that the certificate holds.
+
+    Signatures (3c) come last, because they are the cost; no claim leaves before them.
+    Boot state, patch levels and the application id are claims, for appraisal.
+    """
+    try:
+        return _verify(submitted, challenge=challenge, anchors=anchors, now=now)
+    except Refusal as refusal:
+        return refusal.refused
+
+
+def _verify(
+    submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime
+) -> VerifiedAndroidKey:
+    # 3a, 3b, without the signatures
+    try:
+        certificates = read_chain(submitted.x5c)
+        chain = end_at_root(certificates, anchors=anchors)
+        provisioning = provisioning_of(chain.certificates)
+    except Malformed as error:
+        raise Refusal(RefusalReason.CHAIN_MALFORMED, str(error)) from error
+
+    # 5 and 6. Google says: take the extension nearest to the root, and ignore later ones. We refuse a chain that has
+    # later ones: no app of ours asks for an ATTEST_KEY, and somebody who extends a chain is not to be enrolled.
+    _check_positions(certificates)
+    description = _description(certificates[0])
+
+    # 7a
+    if not challenge or description.challenge != challenge:
+        raise Refusal(RefusalReason.KEY_DESCRIPTION_CHALLENGE)
+    # 7b
+    if SecurityLevel.SOFTWARE in {description.attestation_security_level, description.key_security_level}:
+        raise Refusal(RefusalReason.KEY_NOT_IN_HARDWARE)
+    # 7c
+    key = chain.keys[0]
+    contradiction = mismatch(description, key)
+    if contradiction is not None:
+        raise Refusal(RefusalReason.KEY_PARAMETERS_MISMATCH, contradiction)
+
+    # 3c
+    check_dates(chain.certificates, provisioning=provisioning, now=now)
+    anchor = check_signatures(chain)
+    if not is_loadable(key):
+        raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, "the attested key is not a key of its kind")
+    return _claims(description, chain=chain, provisioning=provisioning, anchor=anchor)
+
+
+def _check_positions(certificates: tuple[Certificate, ...]) -> None:
+    if any(certificate.extension(KEY_DESCRIPTION_OID) for certificate in certificates[1:]):
+        raise Refusal(RefusalReason.CHAIN_EXTENDED)
+    for index, certificate in enumerate(certificates):
+        # The phone's own attestation key is the one that signed the key description.
+        if index != 1 and certificate.extension(PROVISIONING_INFO_OID):
+            raise Refusal(RefusalReason.CHAIN_EXTENDED, "provisioning information is not beside the attestation key")
+
+
+def _description(certificate: Certificate) -> KeyDescription:
+    extension = certificate.extension(KEY_DESCRIPTION_OID)
+    if extension is None:
+        raise Refusal(RefusalReason.KEY_DESCRIPTION_MISSING)
+    try:
+        return read_key_description(extension.value)
+    except Malformed as error:
+        raise Refusal(RefusalReason.KEY_DESCRIPTION_MALFORMED, str(error)) from error
+
+
+def _claims(
+    description: KeyDescription, *, chain: UnverifiedChain, provisioning: Provisioning, anchor: TrustAnchor
+) -> VerifiedAndroidKey:
+    key = chain.keys[0]
+    return VerifiedAndroidKey(
+        spki=key.spki,
+        jwk=_jwk(key),
+        attestation_version=description.attestation_version,
+        attestation_security_level=description.attestation_security_level,
+        key_mint_version=description.key_mint_version,
+        key_security_level=description.key_security_level,
+        challenge=description.challenge,
+        certificate_serials=chain.serials,
+        provisioning=provisioning,
+        anchor=anchor.spki_sha256,
+        root_of_trust=description.root_of_trust,
+        application_id=description.application_id,
+        purposes=description.purposes,
+        algorithm=description.algorithm,
+        key_size=description.key_size,
+        ec_curve=description.ec_curve,
+        origin=description.origin,
+        os_version=description.os_version,
+        os_patch_level_raw=description.os_patch_level,
+        vendor_patch_level_raw=description.vendor_patch_level,
+        boot_patch_level_raw=description.boot_patch_level,
+        os_patch_level=read_patch_level(description.os_patch_level),
+        vendor_patch_level=read_patch_level(description.vendor_patch_level),
+        boot_patch_level=read_patch_level(description.boot_patch_level),
+        creation_time_ms=description.creation_time_ms,
+        module_hash=description.module_hash,
+        unknown_tags=description.unknown_tags,
+    )
+
+
+def _jwk(key: PublicKey) -> EcPublicJwk | None:
+    if key.kind is not KeyKind.P256 or key.point is None:
+        return None
+    return EcPublicJwk(x=key.point[1:33], y=key.point[33:])

@@ -1,0 +1,7 @@
+"""Policy as data, and the pure function that applies it: claims, policy and endorsements in, a verdict out."""
+
+from chalicelib.appraisal.appraiser import appraise
+from chalicelib.appraisal.load import PolicyInvalid, load_policy
+from chalicelib.appraisal.policy import Policy
+
+__all__ = ["Policy", "PolicyInvalid", "appraise", "load_policy"]

@@ -161,15 +161,12 @@ class AppraisalReason(_Explained):
         "android_patch_level_unknown",
         "The phone's security patch level is unreadable.",
     )
-    ANDROID_STRONGBOX_ABSENT = (
-        "android_strongbox_absent",
-        "The key does not live in a separate secure element.",
-    )
 
     # App Attest
-    APPLE_KEY_LOCATION_UNPROVEN = (
-        "apple_key_location_unproven",
-        "App Attest says whose the instance key is, not that the key lives in the Secure Enclave.",
+    APPLE_APP_FOREIGN = "apple_app_foreign", "The app's App ID is not, or no longer, a registered one."
+    APPLE_ENVIRONMENT_FOREIGN = (
+        "apple_environment_foreign",
+        "The evidence is of another App Attest environment than the app is registered for.",
     )
     APPLE_LAUNCH_CATEGORY = (
         "apple_launch_category",
@@ -199,10 +196,6 @@ class AppraisalReason(_Explained):
     RASP_TRACING = "rasp_tracing", "The app's code is being traced."
     RASP_INJECTION = "rasp_injection", "Foreign code was loaded into the app."
     RASP_LIBRARY_LISTED = "rasp_library_listed", "A library known for attacks is loaded into the app."
-
-    # evidence as a whole
-    EVIDENCE_MISSING = "evidence_missing", "Evidence that policy requires is missing."
-    SELF_REPORTED_MODEL = "self_reported_model", "Only the phone itself says which app version runs."
 
 
 class MalfunctionReason(_Explained):

@@ -1,0 +1,137 @@
+"""The pure function that applies a policy to evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from chalicelib.appraisal.ar4si import NO_CLAIM
+from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, ClaimValue, Evidence
+from chalicelib.appraisal.collect import collect_claims
+from chalicelib.appraisal.conditions import Answer
+from chalicelib.appraisal.policy import Outcome, Policy, Rule
+from chalicelib.endorsements.google_status import StatusList
+from chalicelib.model.apps import AppRegistration
+from chalicelib.model.claims import EvidenceSet, KeptAndroid
+from chalicelib.model.reasons import AppraisalReason
+from chalicelib.model.submission import Format
+from chalicelib.model.trust import Tier, Vector
+from chalicelib.model.verdict import AppliedRule, Submodule, Verdict
+
+STATUS_LIST: Final = "google_status"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Why, and how bad; `applied` is None for a cap."""
+
+    reason: AppraisalReason
+    tier: Tier
+    applied: AppliedRule | None
+
+
+def appraise(
+    evidence: EvidenceSet,
+    *,
+    app: AppRegistration,
+    policy: Policy,
+    status_list: StatusList | None,
+    now: datetime,
+    status_list_at: datetime | None = None,
+) -> Verdict:
+    """The verdict of `policy` on `evidence`. Nothing but the arguments counts, and it does not raise.
+
+    `status_list_at`: when the list was fetched. Where the policy bounds its age, None is too old.
+
+    1. Every claim of the evidence is collected, by name. What the evidence does not bear is absent.
+    2. Each piece of evidence gets its own vector: a component that the policy affirms stands at the policy's value
+       where all its conditions hold, otherwise at 0 (no claim). A component that nothing looks at is not in the vector.
+    3. Every rule on that evidence is asked. One that holds lowers its component; one that looks at an absent claim
+       takes its `absent` outcome. No rule raises anything, so their order does not matter.
+    4. Required evidence that is missing caps the tier.
+    5. The tier is the worst of all vectors and caps: software evidence lowers what hardware proved and never lifts it.
+    """
+    claims = collect_claims(
+        evidence,
+        app=app,
+        attack_libraries=policy.attack_libraries,
+        status_list=status_list if _is_recent(policy, status_list_at, now) else None,
+        now=now,
+    )
+    ages = {} if status_list_at is None else {STATUS_LIST: int((now - status_list_at).total_seconds())}
+    return replace(judge(claims, platform=_platform_format(evidence), policy=policy), ages=ages)
+
+
+def judge(claims: Mapping[str, ClaimValue], *, platform: Format, policy: Policy) -> Verdict:
+    """Steps 2 to 5 of `appraise`, on claims by name. There is a RASP report where there is a claim of one."""
+    kind, purpose = STATEMENTS[platform]
+    pieces = [(kind, platform)]
+    if any(REGISTRY[name].evidence is Evidence.RASP for name in claims):
+        pieces.append((Evidence.RASP, Format.RASP))
+
+    submodules: list[Submodule] = []
+    findings: list[_Finding] = []
+    for evidence, format_ in pieces:
+        vector, found = _apply(policy, evidence, format_, claims)
+        submodules.append(Submodule(format=format_, tier=vector.tier, vector=vector))
+        findings += found
+
+    present = {format_ for _, format_ in pieces}
+    caps = [policy.missing[needed] for needed in policy.required[kind, purpose] if needed not in present]
+    findings += [_Finding(cap.reason, cap.tier, None) for cap in caps]
+
+    tier = Tier.worst([*(submodule.tier for submodule in submodules), *(cap.tier for cap in caps)])
+    # The sort is stable: among equals, the policy's own order.
+    worst_first = sorted(findings, key=lambda finding: -finding.tier.severity)
+    return Verdict(
+        tier=tier,
+        submodules=tuple(submodules),
+        reasons=tuple(dict.fromkeys(finding.reason for finding in worst_first)),
+        applied=tuple(finding.applied for finding in worst_first if finding.applied is not None),
+        advice=policy.advice[tier],
+        policy_id=policy.id,
+    )
+
+
+def _apply(
+    policy: Policy, kind: Evidence, format_: Format, claims: Mapping[str, ClaimValue]
+) -> tuple[Vector, list[_Finding]]:
+    affirmed = [affirmation for affirmation in policy.affirmations if affirmation.evidence is kind]
+    vector = Vector(
+        {item.component: item.value if item.when.ask(claims) is Answer.HOLDS else NO_CLAIM for item in affirmed}
+    )
+    findings = []
+    for rule in policy.rules:
+        if rule.evidence is not kind:
+            continue
+        outcome = _outcome(rule, claims)
+        if outcome is not None:
+            vector = vector.lowered(outcome.component, outcome.value)
+            applied = AppliedRule(rule=rule.name, reason=outcome.reason, format=format_)
+            findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), applied))
+    return vector, findings
+
+
+def _outcome(rule: Rule, claims: Mapping[str, ClaimValue]) -> Outcome | None:
+    match rule.when.ask(claims):
+        case Answer.HOLDS:
+            return rule.outcome
+        case Answer.ABSENT:
+            return rule.absent
+        case Answer.FAILS:
+            return None
+
+
+def _platform_format(evidence: EvidenceSet) -> Format:
+    """An Android renewal has no statement of its own: then what the instance keeps is appraised. On Apple platforms
+    there is always one: an assertion, where it is not an attestation."""
+    if isinstance(evidence.platform, KeptAndroid):
+        return Format.ANDROID_KEY if Format.ANDROID_KEY in evidence.fresh_formats else Format.INSTANCE
+    attested = Format.APPLE_ATTESTATION in evidence.fresh_formats
+    return Format.APPLE_ATTESTATION if attested else Format.APPLE_ASSERTION
+
+
+def _is_recent(policy: Policy, status_list_at: datetime | None, now: datetime) -> bool:
+    if policy.oldest_status_list is None:
+        return True
+    return status_list_at is not None and now - status_list_at <= policy.oldest_status_list

@@ -1,0 +1,75 @@
+"""The confidential part has 1,024 bytes, whatever the verdict: a policy whose verdicts might not fit does not load."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from chalicelib.appraisal.claims import Evidence
+from chalicelib.model.reasons import AppraisalReason
+from chalicelib.model.submission import Format
+from chalicelib.model.trust import Component, Tier
+from chalicelib.model.verdict import Advice, Decision
+
+# docs/wire.md section 7: the size of the plaintext before padding.
+CONFIDENTIAL_SIZE: Final = 1024
+
+_LONGEST_STATUS: Final = max((tier.ear_status for tier in Tier), key=len)
+_LONGEST_VALUE: Final = -128
+_JTI: Final = "A" * 22  # base64url of 16 bytes
+# The longest that a platform's evidence may be called.
+_FORMATS: Final[Mapping[Evidence, Format]] = {
+    Evidence.ANDROID: Format.ANDROID_KEY,
+    Evidence.APPLE: Format.APPLE_ATTESTATION,
+    Evidence.RASP: Format.RASP,
+}
+
+
+def largest_confidential_part(
+    *,
+    components: Mapping[Evidence, Iterable[Component]],
+    reasons: Iterable[AppraisalReason],
+    advice: Mapping[Tier, Mapping[str, Advice]],
+) -> int:
+    """Bytes of the largest plaintext that any verdict of the policy can need, with its worst reason alone.
+
+    Further reasons go in where there is room; the one that explains the tier has to fit.
+    """
+    longest_reason = max(reasons, key=len)
+    return max(
+        len(_rendered((platform, Evidence.RASP), components, longest_reason, by_action))
+        for platform in (Evidence.ANDROID, Evidence.APPLE)
+        for by_action in advice.values()
+    )
+
+
+def _rendered(
+    kinds: tuple[Evidence, ...],
+    components: Mapping[Evidence, Iterable[Component]],
+    reason: AppraisalReason,
+    advice: Mapping[str, Advice],
+) -> bytes:
+    plaintext = {
+        "v": 1,
+        "jti": _JTI,
+        "ear_status": _LONGEST_STATUS,
+        "submods": {
+            _FORMATS[kind]: {
+                "ear_status": _LONGEST_STATUS,
+                "ear_trustworthiness_vector": dict.fromkeys(components[kind], _LONGEST_VALUE),
+            }
+            for kind in kinds
+        },
+        "reasons": [reason],
+        "more": True,
+        "advice": {action: _advice(item) for action, item in advice.items()},
+    }
+    return json.dumps(plaintext, separators=(",", ":")).encode()
+
+
+def _advice(advice: Advice) -> dict[str, object]:
+    members: dict[str, object] = {"decision": advice.decision, "obligations": advice.obligations}
+    if advice.decision is Decision.STEP_UP:
+        members["acr"] = advice.acr
+    if advice.decision is Decision.DELAY:
+        members["delay"] = advice.delay_seconds
+    return members

@@ -1,0 +1,179 @@
+"""The closed registry of claims that a policy may ask about: names, types, and one sentence each for analysts.
+
+A claim that is not there is not false and not zero: it is absent, and a rule that looks at it takes its `absent`
+outcome. A self-protection check that did not run is absent, too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final
+
+from chalicelib.model.claims import AppleEnvironment, CheckState, Provisioning, SecurityLevel, VerifiedBootState
+from chalicelib.model.descriptor import Purpose
+from chalicelib.model.submission import Format
+
+ClaimValue = bool | int | str
+
+
+class Evidence(StrEnum):
+    """Whose word a claim is; also the first part of its name."""
+
+    ANDROID = "android"
+    APPLE = "apple"
+    RASP = "rasp"
+
+
+# What a platform submits for each purpose; a RASP report may come with any of them (docs/wire.md section 4).
+STATEMENTS: Final[Mapping[Format, tuple[Evidence, Purpose]]] = {
+    Format.ANDROID_KEY: (Evidence.ANDROID, Purpose.ENROL),
+    Format.INSTANCE: (Evidence.ANDROID, Purpose.RENEW),
+    Format.APPLE_ATTESTATION: (Evidence.APPLE, Purpose.ENROL),
+    Format.APPLE_ASSERTION: (Evidence.APPLE, Purpose.RENEW),
+}
+
+
+class Kind(Enum):
+    TRUTH = "true or false"
+    NUMBER = "a whole number"
+    TEXT = "a text"
+    LABEL = "one of a closed list"
+    LEVEL = "one of a closed list, weakest first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """`labels`: the values of a LABEL or LEVEL, a LEVEL's from weakest to strongest."""
+
+    name: str
+    kind: Kind
+    sentence: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.name.partition(".")[0])
+
+
+class Revocation(StrEnum):
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+BOOT_STATE_OTHER: Final = "other"
+
+# docs/wire.md section 10.
+CHECKS: Final[Mapping[str, str]] = {
+    "environment.debugger": "A debugger is attached.",
+    "environment.virtual_environment": "The app runs in an emulator or a virtual environment.",
+    "environment.root": "The phone is rooted or jailbroken.",
+    "environment.developer_mode": "Developer mode is switched on.",
+    "application.tampering": "The app was tampered with or repackaged.",
+    "application.integrity": "The app's configuration, assets or user interface were changed.",
+    "code.hooking": "Functions of the app are hooked.",
+    "code.tracing": "The app's code is being traced.",
+    "code.injection": "Foreign code was loaded into the app.",
+}
+
+_PATCH = "Days since the date of the {} security patch level; absent where the phone states none that can be read."
+_AGE = "Days since the platform last vouched for this instance."
+
+_ALL: Final = (
+    Claim(
+        name="android.security_level",
+        kind=Kind.LEVEL,
+        labels=tuple(level.name.lower() for level in sorted(SecurityLevel)),
+        sentence="Where the key lives: the weaker of what the key and its attestation say.",
+    ),
+    Claim(
+        name="android.provisioning",
+        kind=Kind.LABEL,
+        labels=tuple(Provisioning),
+        sentence="How the phone came to its attestation key.",
+    ),
+    Claim(
+        name="android.attestation_version",
+        kind=Kind.NUMBER,
+        sentence="The version of the key description; an open number of the vendor's.",
+    ),
+    Claim(name="android.device_locked", kind=Kind.TRUTH, sentence="The bootloader is locked, says the hardware."),
+    Claim(
+        name="android.verified_boot_state",
+        kind=Kind.LABEL,
+        labels=(*(state.name.lower() for state in VerifiedBootState), BOOT_STATE_OTHER),
+        sentence="What verified boot found, says the hardware; `other`: a state that is not documented.",
+    ),
+    Claim(
+        name="android.os_version",
+        kind=Kind.NUMBER,
+        sentence="Android's version as two digits each for major, minor and patch: 140000 is Android 14.",
+    ),
+    Claim(name="android.os_patch_age_days", kind=Kind.NUMBER, sentence=_PATCH.format("system's")),
+    Claim(name="android.vendor_patch_age_days", kind=Kind.NUMBER, sentence=_PATCH.format("vendor's")),
+    Claim(name="android.boot_patch_age_days", kind=Kind.NUMBER, sentence=_PATCH.format("boot image's")),
+    Claim(
+        name="android.package_registered",
+        kind=Kind.TRUTH,
+        sentence="Every package that shares the key's user id is registered for the app.",
+    ),
+    Claim(
+        name="android.signer_registered",
+        kind=Kind.TRUTH,
+        sentence="Every certificate that signed the app is registered for it.",
+    ),
+    Claim(
+        name="android.revoked",
+        kind=Kind.LABEL,
+        labels=tuple(Revocation),
+        sentence="What Google's list says of the phone's attestation key; `unknown`: no list, or one that is too old.",
+    ),
+    Claim(name="android.statement_age_days", kind=Kind.NUMBER, sentence=_AGE),
+    Claim(name="apple.app_registered", kind=Kind.TRUTH, sentence="The App ID is registered for the app."),
+    Claim(
+        name="apple.environment",
+        kind=Kind.LABEL,
+        labels=tuple(environment.label for environment in AppleEnvironment),
+        sentence="Apple's production or development environment.",
+    ),
+    Claim(
+        name="apple.environment_registered",
+        kind=Kind.TRUTH,
+        sentence="The environment is the one that the app is registered for.",
+    ),
+    Claim(
+        name="apple.validation_category",
+        kind=Kind.NUMBER,
+        sentence="How the running app was signed and distributed, as a number of Apple's; absent before iOS 27.",
+    ),
+    Claim(
+        name="apple.bundle_version",
+        kind=Kind.TEXT,
+        sentence="The version of the running app, says the platform; absent before iOS 27.",
+    ),
+    Claim(name="apple.statement_age_days", kind=Kind.NUMBER, sentence=_AGE),
+    Claim(
+        name="rasp.schema_known",
+        kind=Kind.TRUTH,
+        sentence="The report's schema is one that this service reads.",
+    ),
+    Claim(name="rasp.provider", kind=Kind.TEXT, sentence="Who made the self-protection library, says the report."),
+    Claim(name="rasp.sdk_version", kind=Kind.TEXT, sentence="The library's version, says the report."),
+    Claim(name="rasp.app_version", kind=Kind.TEXT, sentence="The app's version, says the report."),
+    Claim(
+        name="rasp.library_listed",
+        kind=Kind.TRUTH,
+        sentence="The report observed a library of the policy's `attack_libraries`.",
+    ),
+    *(
+        Claim(
+            name=f"rasp.{check}",
+            kind=Kind.LABEL,
+            labels=(CheckState.CLEAR, CheckState.DETECTED),
+            sentence=f"{sentence} Absent where the check did not run.",
+        )
+        for check, sentence in CHECKS.items()
+    ),
+)
+
+REGISTRY: Final[Mapping[str, Claim]] = {claim.name: claim for claim in _ALL}

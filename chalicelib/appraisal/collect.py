@@ -1,0 +1,128 @@
+"""From verified evidence to claims by name: flat, typed, and computed against the app's registration and today."""
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from chalicelib.appraisal.claims import BOOT_STATE_OTHER, CHECKS, ClaimValue, Revocation
+from chalicelib.appraisal.policy import AttackLibraries
+from chalicelib.endorsements.google_status import StatusList
+from chalicelib.model.apps import AppRegistration
+from chalicelib.model.claims import (
+    CheckState,
+    EvidenceSet,
+    KeptAndroid,
+    KeptApple,
+    Observation,
+    PatchLevel,
+    VerifiedBootState,
+    VerifiedRaspReport,
+)
+
+
+def collect_claims(
+    evidence: EvidenceSet,
+    *,
+    app: AppRegistration,
+    attack_libraries: AttackLibraries,
+    status_list: StatusList | None,
+    now: datetime,
+) -> dict[str, ClaimValue]:
+    """Every claim that the evidence bears; a name that is missing is absent."""
+    statement_age = (now - evidence.platform_attested_at).days
+    if isinstance(evidence.platform, KeptAndroid):
+        platform = _android(evidence.platform, app=app, status_list=status_list, today=now.date())
+        platform["android.statement_age_days"] = statement_age
+    else:
+        platform = _apple(evidence.platform, app=app)
+        platform["apple.statement_age_days"] = statement_age
+    rasp = _rasp(evidence.rasp, attack_libraries) if evidence.rasp is not None else {}
+    return {name: value for name, value in {**platform, **rasp}.items() if value is not None}
+
+
+def _android(
+    kept: KeptAndroid, *, app: AppRegistration, status_list: StatusList | None, today: date
+) -> dict[str, ClaimValue | None]:
+    reference = app.android
+    return {
+        "android.security_level": kept.security_level.name.lower(),
+        "android.provisioning": kept.provisioning.value,
+        "android.attestation_version": kept.attestation_version,
+        "android.device_locked": kept.device_locked,
+        "android.verified_boot_state": _boot_state(kept.verified_boot_state_raw),
+        "android.os_version": kept.os_version,
+        "android.os_patch_age_days": _patch_age(kept.os_patch_level, today),
+        "android.vendor_patch_age_days": _patch_age(kept.vendor_patch_level, today),
+        "android.boot_patch_age_days": _patch_age(kept.boot_patch_level, today),
+        "android.package_registered": _all_registered(
+            [package.name for package in kept.packages], reference.packages if reference else ()
+        ),
+        "android.signer_registered": _all_registered(
+            kept.signature_digests, reference.signature_digests if reference else ()
+        ),
+        "android.revoked": _revocation(kept.certificate_serials, status_list),
+    }
+
+
+def _apple(kept: KeptApple, *, app: AppRegistration) -> dict[str, ClaimValue | None]:
+    reference = app.apple
+    return {
+        "apple.app_registered": reference is not None and kept.app_id in reference.app_ids,
+        "apple.environment": kept.environment.label,
+        "apple.environment_registered": reference is not None and kept.environment is reference.environment,
+        "apple.validation_category": kept.validation.validation_category,
+        "apple.bundle_version": kept.validation.bundle_version,
+    }
+
+
+def _rasp(report: VerifiedRaspReport, attack_libraries: AttackLibraries) -> dict[str, ClaimValue | None]:
+    states = {f"rasp.{check}": _ran(report.checks.get(check, CheckState.NOT_RUN)) for check in CHECKS}
+    return {
+        **states,
+        "rasp.schema_known": report.known_schema,
+        "rasp.provider": report.provider,
+        "rasp.sdk_version": report.sdk_version,
+        "rasp.app_version": report.app_version,
+        "rasp.library_listed": any(_is_listed(seen, attack_libraries) for seen in report.observations),
+    }
+
+
+def _ran(state: CheckState) -> str | None:
+    return None if state is CheckState.NOT_RUN else state.value
+
+
+def _is_listed(observation: Observation, listed: AttackLibraries) -> bool:
+    if observation.kind != "library":
+        return False
+    by_name = observation.value is not None and observation.value.casefold() in listed.names
+    return by_name or (observation.digest is not None and observation.digest.lower() in listed.digests)
+
+
+def _boot_state(raw: int | None) -> str | None:
+    if raw is None:
+        return None
+    known = {state.value: state.name.lower() for state in VerifiedBootState}
+    return known.get(raw, BOOT_STATE_OTHER)
+
+
+def _patch_age(level: PatchLevel | None, today: date) -> int | None:
+    """Whole days. A level without a day counts from the first of its month, the date that the vendor names it by.
+    Negative for a level that is ahead of its date, as vendors ship them. None where the level is no date."""
+    if level is None:
+        return None
+    try:
+        dated = date(level.year, level.month, level.day or 1)
+    except ValueError:
+        return None
+    return (today - dated) // timedelta(days=1)
+
+
+def _all_registered(stated: Collection[str | bytes], registered: Collection[str | bytes]) -> bool | None:
+    """Absent where the platform stated nothing; one stranger among them is enough for no."""
+    return set(stated) <= set(registered) if stated else None
+
+
+def _revocation(serials: tuple[int, ...], status_list: StatusList | None) -> Revocation:
+    """Any status counts as not good, also one that the list's documentation does not know."""
+    if status_list is None or not serials:
+        return Revocation.UNKNOWN
+    return Revocation.REVOKED if status_list.lookup(serials) else Revocation.GOOD

@@ -1,0 +1,243 @@
+"""From a policy document to a `Policy`: every member is known, every name exists, and nothing means no."""
+
+import hashlib
+import re
+from datetime import timedelta
+from typing import Final
+
+from chalicelib.appraisal.ar4si import VALUES
+from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
+from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
+from chalicelib.appraisal.conditions import OPERATORS, Condition, Operator, Test
+from chalicelib.appraisal.load_advice import TIERS, load_advice
+from chalicelib.appraisal.policy import Affirmation, AttackLibraries, Cap, Outcome, Policy, Rule
+from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
+from chalicelib.model.descriptor import Purpose
+from chalicelib.model.reasons import AppraisalReason
+from chalicelib.model.submission import Format
+from chalicelib.model.trust import Component, Tier
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_NAME_SHAPE: Final = "1 to 32 of a-z, 0-9 and -"
+_TEXT: Final = re.compile(r"[\x20-\x7e]{1,256}")
+_TEXT_SHAPE: Final = "1 to 256 printable ASCII characters"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_LARGEST_NUMBER: Final = (1 << 53) - 1  # RFC 8785 section 3.2.2.3: beyond it, JSON numbers lose digits
+_MOST: Final = 256  # rules, affirmations, or values of one list: what a person can still review
+_OLDEST_LIST_HOURS: Final = 24 * 365
+
+_COMPONENTS: Final = {component.value: component for component in Component}
+_REASONS: Final = {reason.value: reason for reason in AppraisalReason}
+_OPERATORS: Final = {operator.value: operator for operator in Operator}
+
+
+class PolicyInvalid(DocumentInvalid):
+    """The document is no policy: `path` says where, `sentence` what to do about it."""
+
+
+def load_policy(document: bytes) -> Policy:
+    """Reads one canonical policy document. Raises `PolicyInvalid` and nothing else."""
+    try:
+        return _policy(read_canonical(document), digest=hashlib.sha256(document).hexdigest())
+    except DocumentInvalid as error:
+        raise PolicyInvalid(error.path, error.sentence) from error
+
+
+def _policy(root: Node, *, digest: str) -> Policy:
+    members = root.members(
+        required=("version", "name", "required", "missing", "affirms", "rules", "advice"),
+        optional=("attack_libraries", "revocation"),
+    )
+    members["version"].integer(lowest=1, highest=1)
+    policy = Policy(
+        name=members["name"].text(_NAME, _NAME_SHAPE),
+        digest=digest,
+        affirmations=_affirmations(members["affirms"]),
+        rules=_rules(members["rules"]),
+        required=_required(members["required"]),
+        missing={Format.RASP: _cap(members["missing"].members(required=(Format.RASP.value,))[Format.RASP.value])},
+        advice=load_advice(members["advice"]),
+        attack_libraries=_attack_libraries(members.get("attack_libraries")),
+        oldest_status_list=_oldest_status_list(members.get("revocation")),
+    )
+    _check_whole(root, policy)
+    return policy
+
+
+def _check_whole(root: Node, policy: Policy) -> None:
+    """What no part of the document shows by itself."""
+    for evidence in Evidence:
+        if not any(item.evidence is evidence for item in policy.affirmations):
+            root.refuse(f"affirms nothing about {evidence.value} evidence, so that it could never be trusted")
+        if not any(item.evidence is evidence for item in policy.rules):
+            root.refuse(f"has no rule on {evidence.value} evidence, so that nothing in it could lower a verdict")
+    if not policy.attack_libraries.names | policy.attack_libraries.digests:
+        for index, rule in enumerate(policy.rules):
+            if any(test.claim.name == "rasp.library_listed" for test in rule.when.tests):
+                raise DocumentInvalid(
+                    f"$.rules[{index}].when",
+                    "asks for `rasp.library_listed`, but the policy lists no `attack_libraries`",
+                )
+    touched = {(item.evidence, item.component) for item in policy.affirmations}
+    reasons = [cap.reason for cap in policy.missing.values()]
+    for rule in policy.rules:
+        for outcome in filter(None, (rule.outcome, rule.absent)):
+            touched.add((rule.evidence, outcome.component))
+            reasons.append(outcome.reason)
+    size = largest_confidential_part(
+        components={evidence: [part for kind, part in touched if kind is evidence] for evidence in Evidence},
+        reasons=reasons,
+        advice=policy.advice,
+    )
+    if size > CONFIDENTIAL_SIZE:
+        root.refuse(
+            f"makes verdicts of up to {size} bytes, and a confidential verdict has {CONFIDENTIAL_SIZE}: "
+            "use fewer actions, shorter names, fewer obligations or fewer components"
+        )
+
+
+def _affirmations(node: Node) -> tuple[Affirmation, ...]:
+    seen: set[tuple[Evidence, Component]] = set()
+    found = []
+    for item in node.items(most=_MOST):
+        members = item.members(required=("component", "as", "when"))
+        evidence, when = _condition(members["when"])
+        component = members["component"].choice(_COMPONENTS, "component")
+        value = _value(members["as"], component)
+        if Tier.of_value(value) is not Tier.AFFIRMING:
+            members["as"].refuse("does not affirm anything; what lowers trust belongs under `rules`")
+        if (evidence, component) in seen:
+            item.refuse(f"affirms {component.value} of {evidence.value} evidence a second time")
+        seen.add((evidence, component))
+        found.append(Affirmation(evidence=evidence, component=component, value=value, when=when))
+    return tuple(found)
+
+
+def _rules(node: Node) -> tuple[Rule, ...]:
+    seen: set[str] = set()
+    found = []
+    for item in node.items(most=_MOST):
+        members = item.members(required=("rule", "when", "lowers", "to", "reason"), optional=("absent",))
+        name = members["rule"].text(_NAME, _NAME_SHAPE)
+        if name in seen:
+            members["rule"].refuse(f"is {name}, like an earlier rule; each needs a name of its own")
+        seen.add(name)
+        evidence, when = _condition(members["when"])
+        outcome = _outcome(members)
+        absent = _absent(members["absent"], outcome) if "absent" in members else outcome
+        found.append(Rule(name=name, evidence=evidence, when=when, outcome=outcome, absent=absent))
+    return tuple(found)
+
+
+def _outcome(members: dict[str, Node]) -> Outcome:
+    component = members["lowers"].choice(_COMPONENTS, "component")
+    return Outcome(component, _lowered(members["to"], component), members["reason"].choice(_REASONS, "reason"))
+
+
+def _absent(node: Node, outcome: Outcome) -> Outcome | None:
+    """`ignored`, or the rule's own outcome with what is given here in its place."""
+    if isinstance(node.value, str):
+        return node.choice({"ignored": None}, "outcome for an absent claim")
+    members = node.members(optional=("lowers", "to", "reason"))
+    if not members:
+        node.refuse("says nothing; leave it out, say what differs from the rule's own outcome, or write `ignored`")
+    if "lowers" in members and "to" not in members:
+        node.refuse("lowers another component and so has to say to what: `to` is missing")
+    component = members["lowers"].choice(_COMPONENTS, "component") if "lowers" in members else outcome.component
+    return Outcome(
+        component,
+        _lowered(members["to"], component) if "to" in members else outcome.value,
+        members["reason"].choice(_REASONS, "reason") if "reason" in members else outcome.reason,
+    )
+
+
+def _value(node: Node, component: Component) -> int:
+    return node.choice(VALUES[component], f"value of {component.value}")
+
+
+def _lowered(node: Node, component: Component) -> int:
+    value = _value(node, component)
+    if Tier.of_value(value) is Tier.AFFIRMING:
+        node.refuse("affirms, and a rule can only lower; what raises trust belongs under `affirms`")
+    return value
+
+
+def _condition(node: Node) -> tuple[Evidence, Condition]:
+    tests = []
+    for name, item in node.entries(most=16).items():
+        claim = Node(name, item.path).choice(REGISTRY, "claim")
+        tests.append(_test(claim, item))
+    kinds = {test.claim.evidence for test in tests}
+    if len(kinds) > 1:
+        node.refuse("mixes claims of different evidence; each piece of evidence is judged by itself")
+    return kinds.pop(), Condition(tuple(tests))
+
+
+def _test(claim: Claim, node: Node) -> Test:
+    fitting = {name: operator for name, operator in _OPERATORS.items() if operator in OPERATORS[claim.kind]}
+    entries = node.entries(most=len(_OPERATORS))
+    if len(entries) > 1:
+        node.refuse("wants exactly one operator; a second test on the same claim belongs into a rule of its own")
+    ((name, operand),) = entries.items()
+    operator = Node(name, operand.path).choice(fitting, f"operator for {claim.name}, which is {claim.kind.value}")
+    operands = operand.items(most=_MOST) if operator.takes_list else [operand]
+    return Test(claim=claim, operator=operator, operand=tuple(_operand(claim, item) for item in operands))
+
+
+def _operand(claim: Claim, node: Node) -> ClaimValue:
+    match claim.kind:
+        case Kind.TRUTH:
+            return node.boolean()
+        case Kind.NUMBER:
+            return node.integer(lowest=-_LARGEST_NUMBER, highest=_LARGEST_NUMBER)
+        case Kind.TEXT:
+            return node.text(_TEXT, _TEXT_SHAPE)
+        case Kind.LABEL | Kind.LEVEL:
+            return node.choice({str(label): str(label) for label in claim.labels}, f"value of {claim.name}")
+
+
+def _required(node: Node) -> dict[tuple[Evidence, Purpose], tuple[Format, ...]]:
+    platforms = node.members(required=(Evidence.ANDROID.value, Evidence.APPLE.value))
+    found = {}
+    for statement, (platform, purpose) in STATEMENTS.items():
+        bears = (statement, Format.RASP)
+        listed = platforms[platform.value].members(required=tuple(Purpose))[purpose.value]
+        formats = tuple(
+            item.choice({format_.value: format_ for format_ in bears}, f"evidence of {platform.value} {purpose.value}")
+            for item in listed.items(most=len(bears))
+        )
+        if len(set(formats)) < len(formats):
+            listed.refuse("names the same evidence twice")
+        if statement not in formats:
+            listed.refuse(f"lacks `{statement.value}`, without which there is nothing to judge")
+        found[platform, purpose] = formats
+    return found
+
+
+def _cap(node: Node) -> Cap:
+    members = node.members(required=("tier", "reason"))
+    tier = members["tier"].choice(TIERS, "tier")
+    if tier is Tier.AFFIRMING:
+        members["tier"].refuse("is high, which caps nothing; say in `required` that the evidence may be left out")
+    return Cap(tier, members["reason"].choice(_REASONS, "reason"))
+
+
+def _attack_libraries(node: Node | None) -> AttackLibraries:
+    if node is None:
+        return AttackLibraries()
+    members = node.members(optional=("names", "digests"))
+    if not members:
+        node.refuse("lists nothing; give `names` or `digests`, or leave it out")
+    names = members["names"].items(most=_MOST) if "names" in members else []
+    digests = members["digests"].items(most=_MOST) if "digests" in members else []
+    return AttackLibraries(
+        names=frozenset(item.text(_TEXT, _TEXT_SHAPE).casefold() for item in names),
+        digests=frozenset(item.text(_DIGEST, "a SHA-256 digest in 64 hex digits, lower case") for item in digests),
+    )
+
+
+def _oldest_status_list(node: Node | None) -> timedelta | None:
+    if node is None:
+        return None
+    members = node.members(required=("oldest_list_hours",))
+    return timedelta(hours=members["oldest_list_hours"].integer(lowest=1, highest=_OLDEST_LIST_HOURS))

@@ -1,0 +1,83 @@
+"""Advice: for each action and each tier, what a backend should do."""
+
+import re
+from itertools import pairwise
+from typing import Final
+
+from chalicelib.endorsements.document import DocumentInvalid, Node
+from chalicelib.model.trust import Tier
+from chalicelib.model.verdict import Advice, Decision, Obligation
+
+# The tiers as people say them.
+TIERS: Final = {
+    "high": Tier.AFFIRMING,
+    "medium": Tier.WARNING,
+    "low": Tier.CONTRAINDICATED,
+    "none": Tier.NONE,
+}
+DEFAULT_ACTION: Final = "*"
+
+_ACTION: Final = re.compile(r"\*|[a-z0-9][a-z0-9._-]{0,31}")
+_ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
+_MOST_ACTIONS: Final = 8
+_LONGEST_DELAY: Final = 300  # seconds; a request that waits longer has been given up
+
+_DECISIONS: Final = {decision.value: decision for decision in Decision}
+_OBLIGATIONS: Final = {obligation.value: obligation for obligation in Obligation}
+_SEVERITY: Final = {decision: severity for severity, decision in enumerate(Decision)}
+
+# Advice on the right is never milder than on the left.
+_ORDER: Final = (("high", "medium"), ("medium", "low"), ("medium", "none"))
+
+
+def load_advice(node: Node) -> dict[Tier, dict[str, Advice]]:
+    """By tier, then by action."""
+    by_action = {}
+    for action, item in node.entries(most=_MOST_ACTIONS).items():
+        Node(action, item.path).text(_ACTION, "an action: 1 to 32 of a-z, 0-9, `.`, `_` and `-`, or `*`")
+        by_action[action] = _by_tier(item)
+    if DEFAULT_ACTION not in by_action:
+        node.refuse("lacks the action `*`, which stands for every action that has no entry of its own")
+    return {tier: {action: advice[name] for action, advice in by_action.items()} for name, tier in TIERS.items()}
+
+
+def _by_tier(node: Node) -> dict[str, Advice]:
+    members = node.members(required=tuple(TIERS))
+    advice = {name: _advice(item) for name, item in members.items()}
+    for milder, stricter in _ORDER:
+        if _SEVERITY[advice[stricter].decision] < _SEVERITY[advice[milder].decision]:
+            members[stricter].refuse(
+                f"advises {advice[stricter].decision.value}, which is milder than "
+                f"{advice[milder].decision.value} for {milder}"
+            )
+    return advice
+
+
+def _advice(node: Node) -> Advice:
+    members = node.members(required=("decision",), optional=("obligations", "acr", "delay"))
+    decision = members["decision"].choice(_DECISIONS, "decision")
+    for member, owner in (("acr", Decision.STEP_UP), ("delay", Decision.DELAY)):
+        if (member in members) is not (decision is owner):
+            node.refuse(f"wants `{member}` with the decision {owner.value}, and only with it")
+    return Advice(
+        decision=decision,
+        obligations=_obligations(members["obligations"]) if "obligations" in members else (),
+        acr=members["acr"].text(_ACR, "1 to 64 printable ASCII characters without space, quote and backslash")
+        if "acr" in members
+        else None,
+        delay_seconds=_delay(members["delay"]) if "delay" in members else None,
+    )
+
+
+def _obligations(node: Node) -> tuple[Obligation, ...]:
+    found = tuple(item.choice(_OBLIGATIONS, "obligation") for item in node.items(most=len(_OBLIGATIONS)))
+    if len(set(found)) < len(found):
+        node.refuse("names the same obligation twice")
+    return found
+
+
+def _delay(node: Node) -> tuple[int, int]:
+    bounds = [item.integer(lowest=0, highest=_LONGEST_DELAY) for item in node.items(most=2)]
+    if len(bounds) != 2 or any(lowest > highest for lowest, highest in pairwise(bounds)):
+        raise DocumentInvalid(node.path, "wants two numbers of seconds, the lowest and the highest")
+    return bounds[0], bounds[1]

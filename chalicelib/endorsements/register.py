@@ -1,0 +1,135 @@
+"""The register of apps: reference values and audiences, compiled from `policies/apps/*.yaml` by the `assay` command."""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
+from chalicelib.endorsements.errors import UnusableEndorsement
+from chalicelib.model.apps import AndroidReference, AppleReference, AppRegistration, Audience, AudienceKind
+from chalicelib.model.claims import AppleEnvironment
+from chalicelib.model.keys import b64url
+from chalicelib.model.trust import Tier
+
+_MOST_APPS: Final = 1000
+_MOST_PER_APP: Final = 32  # packages, digests, App IDs, audiences
+
+# docs/wire.md sections 2 and 3.
+_APP: Final = re.compile(r"[a-z0-9._-]{1,64}")
+_AUDIENCE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
+# docs/wire.md section 6: seconds. Below 60, phones would do little else but renew.
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 60, 300
+
+# https://developer.android.com/build/configure-app-module#set-application-id: two segments at least.
+_PACKAGE: Final = re.compile(r"(?=.{3,255}$)[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+# https://developer.apple.com/help/glossary/app-id: the ten characters of the team, a dot, the bundle id.
+_APP_ID: Final = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}")
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+_KINDS: Final = {kind.value: kind for kind in AudienceKind}
+_ENVIRONMENTS: Final = {environment.label: environment for environment in AppleEnvironment}
+# A gateway that takes every tier, or tokens that say nothing, is a clear audience.
+_MINIMUM_TIERS: Final = {"high": Tier.AFFIRMING, "medium": Tier.WARNING}
+
+
+def load_register(document: bytes) -> Mapping[str, AppRegistration]:
+    """The registered apps by app id. Raises `UnusableEndorsement` with the place and a sentence."""
+    try:
+        root = read_canonical(document).members(required=("version", "apps"))
+        root["version"].integer(lowest=1, highest=1)
+        return {name: _app(name, node) for name, node in root["apps"].entries(most=_MOST_APPS).items()}
+    except DocumentInvalid as error:
+        raise UnusableEndorsement(str(error)) from error
+
+
+def _app(name: str, node: Node) -> AppRegistration:
+    Node(name, node.path).text(_APP, "an app id: 1 to 64 of a-z, 0-9, `.`, `_` and `-`")
+    members = node.members(required=("audiences",), optional=("android", "apple", "token_lifetime"))
+    if "android" not in members and "apple" not in members:
+        node.refuse("names neither an `android` nor an `apple` app, so that no phone could ever attest")
+    lifetime = members.get("token_lifetime")
+    return AppRegistration(
+        app=name,
+        android=_android(members["android"]) if "android" in members else None,
+        apple=_apple(members["apple"]) if "apple" in members else None,
+        audiences={
+            audience: _audience(audience, item)
+            for audience, item in members["audiences"].entries(most=_MOST_PER_APP).items()
+        },
+        token_lifetime=lifetime.integer(lowest=_SHORTEST_TOKEN, highest=_LONGEST_TOKEN) if lifetime else _LONGEST_TOKEN,
+    )
+
+
+def _android(node: Node) -> AndroidReference:
+    members = node.members(required=("packages", "signature_digests"))
+    return AndroidReference(
+        packages=_texts(members["packages"], _PACKAGE, "an Android application id such as com.example.app"),
+        signature_digests=tuple(
+            bytes.fromhex(digest)
+            for digest in _texts(
+                members["signature_digests"], _DIGEST, "a certificate's SHA-256 digest in 64 hex digits, lower case"
+            )
+        ),
+    )
+
+
+def _apple(node: Node) -> AppleReference:
+    members = node.members(required=("app_ids", "environment"))
+    return AppleReference(
+        app_ids=_texts(members["app_ids"], _APP_ID, "an App ID such as ABCDE12345.com.example.app"),
+        environment=members["environment"].choice(_ENVIRONMENTS, "App Attest environment"),
+    )
+
+
+def _audience(name: str, node: Node) -> Audience:
+    Node(name, node.path).text(_AUDIENCE, "an audience: 1 to 128 printable ASCII without space, quote and backslash")
+    members = node.members(required=("kind",), optional=("encryption_jwk", "minimum_tier"))
+    kind = members["kind"].choice(_KINDS, "kind of audience")
+    for member, owner in (("encryption_jwk", AudienceKind.CONFIDENTIAL), ("minimum_tier", AudienceKind.GATEWAY)):
+        if (member in members) is not (kind is owner):
+            node.refuse(f"wants `{member}` with the kind {owner.value}, and only with it")
+    return Audience(
+        name=name,
+        kind=kind,
+        encryption_jwk=_encryption_jwk(members["encryption_jwk"]) if "encryption_jwk" in members else None,
+        minimum_tier=members["minimum_tier"].choice(_MINIMUM_TIERS, "tier for a gateway")
+        if "minimum_tier" in members
+        else None,
+    )
+
+
+def _encryption_jwk(node: Node) -> dict[str, str]:
+    """A P-256 public key (RFC 7518 section 6.2.1) with its `kid`, and nothing else."""
+    if isinstance(node.value, dict) and "d" in node.value:
+        node.refuse("holds `d`, the private half of the key: keep that, and register the public half")
+    members = node.members(required=("kty", "crv", "x", "y", "kid"))
+    members["kty"].choice({"EC": None}, "key type that is taken")
+    members["crv"].choice({"P-256": None}, "curve that is taken")
+    members["kid"].text(_KEY_ID, "a key id: 1 to 64 of the base64url alphabet")
+    x, y = (_coordinate(members[name]) for name in ("x", "y"))
+    try:
+        ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    except ValueError as error:
+        raise DocumentInvalid(node.path, "is no point on P-256") from error
+    return {name: str(item.value) for name, item in members.items()}
+
+
+def _coordinate(node: Node) -> int:
+    shape = "base64url of 32 bytes"
+    text = node.text(_COORDINATE, shape)
+    decoded = base64.urlsafe_b64decode(text + "=")
+    if b64url(decoded) != text:
+        node.refuse(f"is not {shape} in its one canonical spelling")
+    return int.from_bytes(decoded, "big")
+
+
+def _texts(node: Node, pattern: re.Pattern[str], shape: str) -> tuple[str, ...]:
+    found = tuple(item.text(pattern, shape) for item in node.items(most=_MOST_PER_APP))
+    if len(set(found)) < len(found):
+        node.refuse("names the same value twice")
+    return found

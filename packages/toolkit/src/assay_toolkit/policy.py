@@ -1,0 +1,113 @@
+"""`assay policy`: from the YAML that analysts write to the document that the service judges by."""
+
+from pathlib import Path
+
+import click
+
+from assay_toolkit import documents_cli
+from assay_toolkit.policy_schema import policy_schema, rendered
+from assay_toolkit.yaml_source import Source
+from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
+from chalicelib.model.reasons import AppraisalReason
+from chalicelib.model.verdict import Advice
+
+KIND = "policy"
+
+_File = click.Path(path_type=Path, dir_okay=False)
+
+
+def compile_policy(path: Path) -> bytes:
+    """The canonical document of a YAML policy; it loads. Raises `click.ClickException` with file and line."""
+    source = Source(path)
+    document = source.canonical()
+    try:
+        load_policy(document)
+    except PolicyInvalid as error:
+        raise source.complain(error) from error
+    return document
+
+
+@click.group()
+def policy() -> None:
+    """Check, show and put in force what Assay judges phones by."""
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=_File)
+def lint(files: tuple[Path, ...]) -> None:
+    """Check policies, and name the digest of each."""
+    for file in files:
+        click.echo(f"{file}: {load_policy(compile_policy(file)).id}")
+
+
+@policy.command()
+@click.argument("file", type=_File)
+@click.option("--canonical", is_flag=True, help="Print the canonical document itself.")
+def show(file: Path, *, canonical: bool) -> None:
+    """Print what a policy does, rule by rule and action by action."""
+    document = compile_policy(file)
+    if canonical:
+        click.echo(document, nl=False)
+        return
+    for line in _described(load_policy(document)):
+        click.echo(line)
+
+
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema that editors check policies with."""
+    click.echo(rendered(policy_schema()), nl=False)
+
+
+@policy.command()
+@click.argument("file", type=_File)
+@documents_cli.table_option
+def publish(file: Path, table: str) -> None:
+    """Store a policy, which does not put it in force yet, and print its digest."""
+    click.echo(documents_cli.publish(table=table, kind=KIND, body=compile_policy(file)))
+
+
+@policy.command()
+@click.argument("digest")
+@click.option("--author", required=True, help="Who answers for it.")
+@click.option("--reason", required=True, help="Why, for the history.")
+@documents_cli.table_option
+def activate(digest: str, author: str, reason: str, table: str) -> None:
+    """Put a stored policy in force, unless somebody else just put another one."""
+    replaced = documents_cli.activate(
+        table=table, kind=KIND, digest=digest, author=author, reason=reason, check=load_policy
+    )
+    click.echo(f"in force: {digest}" + (f", instead of {replaced}" if replaced else ", the first one"))
+
+
+def _described(loaded: Policy) -> list[str]:
+    lines = [loaded.id, "", "Rules:"]
+    for rule in loaded.rules:
+        outcomes = [("", rule.outcome)]
+        if rule.absent != rule.outcome:
+            outcomes.append(("absent: ", rule.absent) if rule.absent else ("absent: ignored", rule.outcome))
+        for prefix, outcome in outcomes:
+            if prefix == "absent: ignored":
+                lines.append(f"  {rule.name}: {prefix}")
+                continue
+            effect = f"{outcome.component.value} {outcome.value}"
+            lines.append(f"  {rule.name}: {prefix}{effect}, {outcome.reason.value}: {outcome.reason.sentence}")
+    lines += ["", "Without a RASP report:"]
+    lines += [f"  at most {cap.tier.ear_status}, {_sentence(cap.reason)}" for cap in loaded.missing.values()]
+    lines += ["", "Advice:"]
+    for tier, by_action in loaded.advice.items():
+        lines += [f"  {tier.ear_status}: {action}: {_advice(advice)}" for action, advice in by_action.items()]
+    return lines
+
+
+def _sentence(reason: AppraisalReason) -> str:
+    return f"{reason.value}: {reason.sentence}"
+
+
+def _advice(advice: Advice) -> str:
+    parts = [advice.decision.value]
+    if advice.acr:
+        parts.append(f"acr {advice.acr}")
+    if advice.delay_seconds:
+        parts.append("{} to {} s".format(*advice.delay_seconds))
+    return ", ".join([*parts, *advice.obligations])

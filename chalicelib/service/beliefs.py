@@ -1,0 +1,142 @@
+"""What the service believes and is told before any phone speaks: register, policy and lists, as they are in force.
+
+Documents are immutable and named by digest, so what was parsed once stays true of that digest. Which digests are in
+force is one item, `active`, read again and again: an activation reaches every worker within two seconds.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
+from chalicelib.endorsements.errors import UnusableEndorsement
+from chalicelib.endorsements.google_status import StatusList, parse_status_list
+from chalicelib.endorsements.register import load_register
+from chalicelib.model.apps import AppRegistration
+from chalicelib.model.outcome import Malfunction
+from chalicelib.model.reasons import MalfunctionReason
+from chalicelib.service.ports import Clock, DocumentStore
+
+# Seconds of monotonic time. Within the first, `active` is not asked again. Past the second, a worker that could not
+# ask any more does not know what it believes: a policy may have been withdrawn meanwhile.
+ACTIVE_IS_FRESH = 2.0
+ACTIVE_IS_USABLE = 10.0
+
+# Parsed documents per kind. Two are in use while an activation spreads; the rest is for going back and forth.
+_KEPT_DOCUMENTS = 4
+
+APPS, POLICY, GOOGLE_STATUS = "apps", "policy", "google_status"
+
+_Parsed = TypeVar("_Parsed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """Everything that one submission is judged by, from one reading of `active`.
+
+    `status_list` None: there is none in force, which policy weighs. `endorsements_id` names it: "<kind>@<digest>".
+    """
+
+    apps: Mapping[str, AppRegistration]
+    policy: Policy
+    status_list: StatusList | None
+    endorsements_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """`digests` as read at `read_at`; `asked_at` is later where the store did not answer since. Monotonic seconds."""
+
+    digests: Mapping[str, str]
+    read_at: float
+    asked_at: float
+
+
+class Beliefs:
+    """Shared by all requests of a worker, and by its threads where it has some.
+
+    A document in force that does not parse is a Malfunction at once, for as long as it is in force: the one before it
+    was taken out of force by somebody, and going on with it in silence would overrule them.
+    """
+
+    def __init__(self, *, documents: DocumentStore, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._lock = Lock()
+        self._reading: _Reading | None = None
+        self._apps = _Parsing(load_register, UnusableEndorsement, MalfunctionReason.APPS_UNAVAILABLE)
+        self._policy = _Parsing(load_policy, PolicyInvalid, MalfunctionReason.POLICY_UNAVAILABLE)
+        self._status = _Parsing(parse_status_list, UnusableEndorsement, MalfunctionReason.ENDORSEMENTS_UNAVAILABLE)
+
+    def apps(self) -> Mapping[str, AppRegistration]:
+        """The register alone, which is all that a challenge needs.
+        Raises Malfunction(APPS_UNAVAILABLE | STORE_UNAVAILABLE)."""
+        with self._lock:
+            return self._apps.of(self._active().get(APPS), self._documents)
+
+    def in_force(self) -> InForce:
+        """Raises Malfunction(APPS_UNAVAILABLE | POLICY_UNAVAILABLE | ENDORSEMENTS_UNAVAILABLE | STORE_UNAVAILABLE)."""
+        with self._lock:
+            active = self._active()
+            listed = active.get(GOOGLE_STATUS)
+            return InForce(
+                apps=self._apps.of(active.get(APPS), self._documents),
+                policy=self._policy.of(active.get(POLICY), self._documents),
+                status_list=None if listed is None else self._status.of(listed, self._documents),
+                endorsements_id=None if listed is None else f"{GOOGLE_STATUS}@{listed}",
+            )
+
+    def _active(self) -> Mapping[str, str]:
+        now = self._clock.monotonic()
+        last = self._reading
+        if last is None:
+            return self._read(now)
+        if now - last.asked_at < ACTIVE_IS_FRESH:
+            return _usable(last, now)
+        try:
+            return self._read(now)
+        except Malfunction:
+            self._reading = _Reading(digests=last.digests, read_at=last.read_at, asked_at=now)
+            return _usable(self._reading, now)
+
+    def _read(self, now: float) -> Mapping[str, str]:
+        digests = self._documents.active()
+        self._reading = _Reading(digests=digests, read_at=now, asked_at=now)
+        return digests
+
+
+def _usable(reading: _Reading, now: float) -> Mapping[str, str]:
+    if now - reading.read_at >= ACTIVE_IS_USABLE:
+        raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "what is in force could not be read for 10 s")
+    return reading.digests
+
+
+class _Parsing(Generic[_Parsed]):
+    """One kind of document: parsed once per digest, the failure to parse remembered like the success."""
+
+    def __init__(
+        self, parse: Callable[[bytes], _Parsed], invalid: type[ValueError], unavailable: MalfunctionReason
+    ) -> None:
+        self._parse = parse
+        self._invalid = invalid
+        self._unavailable = unavailable
+        self._known: OrderedDict[str, _Parsed | ValueError] = OrderedDict()
+
+    def of(self, digest: str | None, documents: DocumentStore) -> _Parsed:
+        if digest is None:
+            raise Malfunction(self._unavailable, "none is in force")
+        if digest not in self._known:
+            body = documents.read(digest)
+            try:
+                self._known[digest] = self._parse(body)
+            except self._invalid as error:
+                self._known[digest] = error
+            while len(self._known) > _KEPT_DOCUMENTS:
+                self._known.popitem(last=False)
+        self._known.move_to_end(digest)
+        known = self._known[digest]
+        if isinstance(known, ValueError):
+            raise Malfunction(self._unavailable, f"{digest} in force does not parse: {known}") from known
+        return known

@@ -76,11 +76,23 @@ def test_neither_advice_nor_tiers_is_a_no(world):
     assert (judgement.decision, judgement.source) == (Decision.DENY, Source.NO_BASIS)
 
 
-def test_none_is_no_attestation_whatever_the_advice(world):
-    judgement = judged(world, action="transfer", ear_status="none", advice={"*": {"decision": "allow"}})
+@pytest.mark.parametrize("advised", ["allow", "delay"])
+def test_none_is_no_attestation_whatever_mildness_is_advised(world, advised):
+    judgement = judged(world, action="transfer", ear_status="none", advice={"*": {"decision": advised}})
     assert judgement.missing
     assert judgement.decision is Decision.DENY
     assert judged_clear(world, status="none", tiers=TierRule(allow=Tier.CONTRAINDICATED)).missing
+
+
+def test_without_evidence_a_person_can_still_be_asked_where_the_policy_says_so(world):
+    advice = {"*": {"decision": "step_up", "acr": "phr"}}
+    judgement = judged(world, action="login", ear_status="none", advice=advice)
+    assert (judgement.decision, judgement.acr) == (Decision.STEP_UP, "phr")
+    assert judged(world, action="login", tiers=TIERS, ear_status="none", advice=advice).missing
+
+
+def test_a_clear_none_without_tiers_is_missing_too(world):
+    assert judged_clear(world, status="none", action="login").missing
 
 
 def test_a_denial_that_the_policy_spelled_out_stays_one(world):

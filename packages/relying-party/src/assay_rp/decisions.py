@@ -1,6 +1,7 @@
 """What a backend does with a verdict: the decision, from the route's own rule and from Assay's advice.
 
-The stricter of the two wins. A tier of `none` counts as no attestation at all.
+The stricter of the two wins. A tier of `none` counts as no attestation at all: nothing milder than a step-up can stand
+on it, and a step-up only where Assay's policy advises it, since that asks the person and not the phone.
 """
 
 from collections.abc import Mapping
@@ -109,23 +110,27 @@ class Judgement:
 
 
 def decide(request: VerifiedRequest, *, rule: RouteRule) -> Judgement:
-    """Pure. `none` first, then the stricter of advice and tiers; with neither, deny."""
+    """Pure. The stricter of advice and tiers; with neither, deny. Of two denials, the advice's is the one named."""
     token = request.token
     advice = _advice(token.advice, action=rule.action)
     obligations = advice.obligations if advice else ()
     acr = advice.acr if advice else None
     delay = (advice.delay_seconds if advice else None) or rule.delay_seconds
 
+    unproven = token.tier is Tier.NONE
     words = []
     if advice is not None:
-        words.append((advice.decision, Source.ADVICE))
+        milder = advice.decision.severity < Decision.STEP_UP.severity
+        words.append(_NO_EVIDENCE if unproven and milder else (advice.decision, Source.ADVICE))
     if rule.tiers is not None:
-        words.append((rule.tiers.decide(token.tier), Source.TIERS))
-    decision, source = max(words, key=lambda word: word[0].severity, default=(Decision.DENY, Source.NO_BASIS))
-    # A denial that the policy spelled out stays one; anything milder needs a verdict to stand on.
-    if token.tier is Tier.NONE and not (advice is not None and advice.decision is Decision.DENY):
-        decision, source = Decision.DENY, Source.NO_EVIDENCE
+        words.append(_NO_EVIDENCE if unproven else (rule.tiers.decide(token.tier), Source.TIERS))
+    if not words:
+        words.append(_NO_EVIDENCE if unproven else (Decision.DENY, Source.NO_BASIS))
+    decision, source = max(words, key=lambda word: word[0].severity)
     return Judgement(decision=decision, source=source, obligations=obligations, acr=acr, delay_seconds=delay)
+
+
+_NO_EVIDENCE = (Decision.DENY, Source.NO_EVIDENCE)
 
 
 def _advice(advice: Mapping[str, Advice] | None, *, action: str | None) -> Advice | None:

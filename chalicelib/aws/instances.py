@@ -1,0 +1,109 @@
+"""The `instances` table: one item per instance key, and one per App Attest key that says whose it is, for good.
+
+    instance#<jkt>           app, platform, key, kept evidence, times, blocked; Apple: App Attest key and counter
+    app_attest#<key id>      jkt
+
+Nothing here is deleted or expires: a block, a counter and the tie of two keys must outlive silence.
+"""
+
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.errors import answering
+from chalicelib.aws.instance_items import app_attest_key, instance_key, read_instance, to_values
+from chalicelib.aws.items import Value, to_item
+from chalicelib.model.instances import Instance
+from chalicelib.model.reasons import MalfunctionReason
+from chalicelib.service.ports import InstanceChange
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_SAME_APP_AND_PLATFORM = "app = :app AND platform = :platform AND blocked = :not_blocked"
+_SAME_APP_ATTEST_KEY = "app_attest_key = :app_attest_key"
+# An overtaken assertion fails here even where its verifier still saw the older counter.
+_COUNTER_RISES = "app_attest_counter < :app_attest_counter"
+_FREE = "attribute_not_exists(id)"
+_FREE_OR_MINE = "attribute_not_exists(id) OR jkt = :jkt"
+
+# What a second enrolment of the same keys does not touch: how old the instance is, whether it is blocked, and the
+# counter. An attestation's counter is 0 (Apple, "Validating apps that connect to your server"), so a higher one that
+# stands is the truth.
+_KEPT_FROM_THE_FIRST = ("enrolled_at", "blocked", "app_attest_counter")
+_MOVED_BY_RENEWAL = ("kept", "attested_at", "app_attest_counter")
+
+
+class DynamoInstances:
+    """Implements `service.ports.InstanceStore`, and gives the challenge store its part of a commit."""
+
+    def __init__(self, *, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def by_jkt(self, jkt: str) -> Instance | None:
+        with answering(MalfunctionReason.STORE_UNAVAILABLE, "by_jkt"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=to_item({"id": instance_key(jkt)}), ConsistentRead=True
+            )
+        item = answer.get("Item")
+        return read_instance(item, jkt=jkt) if item else None
+
+    def writes(self, change: InstanceChange, instance: Instance) -> "list[TransactWriteItemTypeDef]":
+        """The conditional writes of `change`, as `InstanceChange` states them, for a transaction."""
+        match change:
+            case InstanceChange.ENROL:
+                return self._enrolment(instance)
+            case InstanceChange.RENEW:
+                return [self._renewal(instance)]
+
+    def _enrolment(self, instance: Instance) -> "list[TransactWriteItemTypeDef]":
+        values = to_values(instance)
+        same = [_SAME_APP_AND_PLATFORM]
+        if instance.app_attest is not None:
+            same.append(_SAME_APP_ATTEST_KEY)
+        sets = [
+            f"{name} = if_not_exists({name}, :{name})" if name in _KEPT_FROM_THE_FIRST else f"{name} = :{name}"
+            for name in values
+        ]
+        put: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item({"id": instance_key(instance.jkt)}),
+                "UpdateExpression": "SET " + ", ".join(sets),
+                "ConditionExpression": f"{_FREE} OR ({' AND '.join(same)})",
+                "ExpressionAttributeValues": to_item({**_placeholders(values), ":not_blocked": False}),
+            }
+        }
+        if instance.app_attest is None:
+            return [put]
+        tie: TransactWriteItemTypeDef = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item({"id": app_attest_key(instance.app_attest.key_id), "jkt": instance.jkt}),
+                "ConditionExpression": _FREE_OR_MINE,
+                "ExpressionAttributeValues": to_item({":jkt": instance.jkt}),
+            }
+        }
+        return [put, tie]
+
+    def _renewal(self, instance: Instance) -> "TransactWriteItemTypeDef":
+        values = to_values(instance)
+        moved = {name: value for name, value in values.items() if name in _MOVED_BY_RENEWAL}
+        looked_at = {name: values[name] for name in ("app", "platform")}
+        conditions = [_SAME_APP_AND_PLATFORM]
+        if instance.app_attest is not None:
+            looked_at["app_attest_key"] = values["app_attest_key"]
+            conditions += [_SAME_APP_ATTEST_KEY, _COUNTER_RISES]
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item({"id": instance_key(instance.jkt)}),
+                "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in moved),
+                "ConditionExpression": " AND ".join(conditions),
+                "ExpressionAttributeValues": to_item({**_placeholders({**moved, **looked_at}), ":not_blocked": False}),
+            }
+        }
+
+
+def _placeholders(values: dict[str, Value]) -> dict[str, Value]:
+    return {f":{name}": value for name, value in values.items()}

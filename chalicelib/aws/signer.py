@@ -1,0 +1,87 @@
+"""ES256 with keys that never leave AWS KMS."""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from chalicelib.aws.errors import answering
+from chalicelib.model.keys import EcPublicJwk
+from chalicelib.model.outcome import Malfunction
+from chalicelib.model.reasons import MalfunctionReason
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+# A key's own ARN, never an alias: an alias may move between the moment that the `kid` is written and the signature.
+_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+# KMS API reference, Sign: with MessageType RAW, KMS hashes messages of up to 4,096 bytes itself.
+_MAX_MESSAGE_BYTES: Final = 4_096
+_P256_BYTES: Final = 32
+
+
+class KmsSigner:
+    """Implements `service.ports.Signer` for one key. The public key is read on first use and kept: it never changes
+    under an ARN. Raises Malfunction(CONFIGURATION) for a name that is not a key ARN, here, or a key that is not
+    ECC_NIST_P256 for SIGN_VERIFY, on first use."""
+
+    def __init__(self, *, client: "KMSClient", key_arn: str) -> None:
+        if not _KEY_ARN.fullmatch(key_arn):
+            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not named by its key ARN")
+        self._client = client
+        self._key_arn = key_arn
+        self._public_jwk: EcPublicJwk | None = None
+
+    @property
+    def kid(self) -> str:
+        return self.public_jwk.jkt
+
+    @property
+    def public_jwk(self) -> EcPublicJwk:
+        if self._public_jwk is None:
+            self._public_jwk = self._read_public_key()
+        return self._public_jwk
+
+    def sign(self, message: bytes) -> bytes:
+        if len(message) > _MAX_MESSAGE_BYTES:
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: the message is longer than KMS takes")
+        with answering(MalfunctionReason.SIGNER_UNAVAILABLE, "sign"):
+            answer = self._client.sign(
+                KeyId=self._key_arn, Message=message, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+            )
+        if answer["KeyId"] != self._key_arn or answer["SigningAlgorithm"] != "ECDSA_SHA_256":
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: another key or algorithm answered")
+        try:
+            # KMS gives DER (RFC 3279 section 2.2.3), JOSE wants r ‖ s (RFC 7518 section 3.4).
+            r, s = decode_dss_signature(answer["Signature"])
+            return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
+        except (ValueError, OverflowError) as error:
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: not a P-256 signature") from error
+
+    def _read_public_key(self) -> EcPublicJwk:
+        with answering(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key"):
+            answer = self._client.get_public_key(KeyId=self._key_arn)
+        if answer["KeyId"] != self._key_arn:
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: another key answered")
+        if answer["KeySpec"] != "ECC_NIST_P256" or answer["KeyUsage"] != "SIGN_VERIFY":
+            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not ECC_NIST_P256 for SIGN_VERIFY")
+        try:
+            public_key = load_der_public_key(answer["PublicKey"])
+        except ValueError as error:
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: unreadable") from error
+        if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: not a P-256 key")
+        numbers = public_key.public_numbers()
+        return EcPublicJwk(x=numbers.x.to_bytes(_P256_BYTES, "big"), y=numbers.y.to_bytes(_P256_BYTES, "big"))
+
+
+class KmsKeyDirectory:
+    """Implements `service.ports.KeyDirectory`: the signer's key, then those that are only published."""
+
+    def __init__(self, *, active: KmsSigner, further: tuple[KmsSigner, ...] = ()) -> None:
+        self._keys = (active, *further)
+
+    def published(self) -> tuple[EcPublicJwk, ...]:
+        return tuple(key.public_jwk for key in self._keys)

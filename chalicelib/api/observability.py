@@ -1,0 +1,64 @@
+"""What the service says about itself: a log line and a metric per request, and nothing that a phone sent."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Final
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from chalice.app import Request, Response
+
+from chalicelib.service.ports import Clock
+
+NAME: Final = "assay"
+_NAMESPACE: Final = "Assay"
+
+Middleware = Callable[[Request, Callable[[Request], Response]], Response]
+
+
+class LocationOnly(logging.Filter):
+    """Exceptions by type and place: their messages, and their causes' messages, may quote a phone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, _, trace = record.exc_info
+            record.exception_type = kind.__qualname__
+            record.location = [
+                f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)
+            ]
+            record.exc_info = None
+            record.exc_text = None
+        return True
+
+
+def logger() -> Logger:
+    """Chalice's own logger by name, so that what Chalice logs of an unexpected exception goes through the filter too.
+
+    Chalice must not configure it (`configure_logs=False`), or every line stands twice.
+    """
+    made = Logger(service=NAME)
+    logging.getLogger(NAME).addFilter(_LOCATION_ONLY)
+    return made
+
+
+_LOCATION_ONLY: Final = LocationOnly()
+
+
+def log_requests(log: Logger, clock: Clock) -> Middleware:
+    """One line and one metric per request; the route's pattern, never the path as it was sent."""
+
+    def middleware(event: Request, get_response: Callable[[Request], Response]) -> Response:
+        started = clock.monotonic()
+        response = get_response(event)
+        milliseconds = round((clock.monotonic() - started) * 1_000)
+        log.info(
+            "request", method=event.method, route=event.path, status=response.status_code, milliseconds=milliseconds
+        )
+        with single_metric(name="Answers", unit=MetricUnit.Count, value=1, namespace=_NAMESPACE) as metric:
+            metric.add_dimension(name="route", value=event.path)
+            metric.add_dimension(name="status", value=str(response.status_code))
+        return response
+
+    return middleware

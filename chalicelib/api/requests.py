@@ -1,0 +1,28 @@
+"""Requests as far as HTTP describes them; bodies are the verifiers' (docs/wire.md section 1)."""
+
+import re
+from typing import Final, cast
+
+from chalice.app import Request
+
+from chalicelib.model.outcome import Refused
+from chalicelib.model.reasons import RefusalReason
+
+# docs/wire.md section 1. Below API Gateway's 10 MB and Lambda's 6 MB, so that the answer is ours to give.
+LARGEST_BODY: Final = 131_072
+
+# RFC 9110 section 8.3: names of media types, parameters and charsets do not care for case.
+_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
+
+
+def json_body(request: Request) -> bytes | Refused:
+    """The body's bytes, when they are declared as JSON in UTF-8 and within bounds.
+
+    A body without a declaration is refused: Chalice would take it for JSON.
+    """
+    if not _JSON.fullmatch(request.headers.get("content-type", "").strip(" \t")):
+        return Refused(RefusalReason.MEDIA_TYPE)
+    body = cast(bytes, request.raw_body)  # Chalice says `str | bytes`; it makes bytes
+    if len(body) > LARGEST_BODY:
+        return Refused(RefusalReason.BODY_TOO_LARGE)
+    return body

@@ -1,0 +1,82 @@
+"""The `assay verify-vectors` command."""
+
+from pathlib import Path
+
+import click
+
+from assay_toolkit.policy import compile_policy
+from assay_toolkit.vectors import report
+from assay_toolkit.vectors.baseline import Baseline, merged_status_list
+from assay_toolkit.vectors.index import FolderError, load
+from assay_toolkit.vectors.run import Verifiers
+from chalicelib.appraisal import Policy, load_policy
+from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
+
+# Where a checkout has it: the toolkit runs from one.
+_BASELINE = Path(__file__).resolve().parents[5] / "policies" / "baseline.yaml"
+
+
+class _Unusable(click.ClickException):
+    """What was given cannot be used: 2, so that 1 keeps meaning a mismatch."""
+
+    exit_code = 2
+
+
+@click.command("verify-vectors")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with `vectors` and `summary`.")
+@click.option(
+    "--anchors",
+    "anchors_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trust the keys of this PEM file too, for this run only and on both platforms.",
+)
+@click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    default=_BASELINE,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Hold Android chains against this policy instead of the shipped baseline.",
+)
+def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, policy_file: Path) -> None:
+    """Verify every vector of DIR, which has an `index.json`, and compare with what it expects.
+
+    Exit code 1: a vector came out other than expected. 2: the folder or the anchors cannot be used.
+    """
+    try:
+        vectors = load(folder)
+        extra = AnchorSet(()) if anchors_file is None else _anchors(anchors_file)
+        verifiers = Verifiers(
+            android_anchors=GOOGLE_ANCHORS + extra,
+            apple_anchors=APPLE_ANCHORS + extra,
+            baseline=Baseline(policy=_policy(policy_file), status_list=merged_status_list(vectors.status_lists)),
+        )
+        lines = [report.compare(entry, verifiers.run(entry)) for entry in vectors.entries]
+    except FolderError as error:
+        raise _Unusable(str(error)) from None
+    if as_json:
+        click.echo(report.as_json(lines))
+    else:
+        for line in lines:
+            click.echo(report.as_text(line))
+        click.echo(report.summary_text(lines))
+    if any(line.mismatches for line in lines):
+        raise click.exceptions.Exit(1)
+
+
+def _anchors(file: Path) -> AnchorSet:
+    try:
+        return anchors_from_pem(file.read_bytes(), name=file.name)
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"{file.name}: {error}") from None
+
+
+def _policy(file: Path) -> Policy:
+    try:
+        return load_policy(compile_policy(file))
+    except click.ClickException as error:
+        raise _Unusable(error.format_message()) from None

@@ -320,6 +320,10 @@ BROKEN = {
     "id that moves the cursor": (lambda folder: folder.named("attested").update(id="\x1b[2J"), "not printable"),
     "params a list": (lambda folder: folder.named("attested").update(params=[]), "attested: params is not an object"),
     "expected a list": (lambda folder: folder.named("attested").update(expected=[]), "expected is not an object"),
+    "parsed a list": (
+        lambda folder: folder.named("sound")["expected"].update(parsed=[1]),
+        "sound: expected.parsed is not an object",
+    ),
     "document a list": (index([]), "the document is not an object"),
     "vectors an object": (index({"vectors": {}}), "no list `vectors`"),
     "an entry that is text": (index({"vectors": ["text"]}), "vectors[0] is not an object"),

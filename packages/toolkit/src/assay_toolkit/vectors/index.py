@@ -136,12 +136,14 @@ def _entry(folder: Path, members: Mapping[str, Any], at: int) -> Entry:
     if not entry_id.isprintable():
         raise FolderError(f"index.json: vectors[{at}]: `id` is not printable")
     expected = members.get("expected")
+    if expected is not None:
+        _object(_object(expected, f"{entry_id}: expected").get("parsed") or {}, f"{entry_id}: expected.parsed")
     return Entry(
         id=entry_id,
         kind=_text(members, "kind", entry_id),
         evidence=_read(folder, _text(members, "file", entry_id)),
         params=Params(entry_id, _object(members.get("params", {}), f"{entry_id}: params")),
-        expected=None if expected is None else _object(expected, f"{entry_id}: expected"),
+        expected=expected,
     )
 
 

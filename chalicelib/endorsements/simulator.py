@@ -6,17 +6,15 @@ They are anchors in the local stage only, and only when its configuration brings
 
 from typing import Final
 
-# SHA-256 of each root's DER SubjectPublicKeyInfo, lowercase hex.
-SIMULATOR_ROOT_SPKI_SHA256: Final = frozenset(
-    {
-        "796ba7a5ad908332f34f7418c5fc88480dbf23921a589a75fb69786ddce61297",  # Android, hardware
-        "33a7bd5cec738c5230a509039a639801289e46a62e9a91d7e8208b1032568dd0",  # App Attest
-    }
-)
-
-# What a simulated emulator's chain ends at: never an anchor, not even locally.
+# What simulated emulators' chains end at. SHA-256 of the root's DER SubjectPublicKeyInfo, lowercase hex.
 SIMULATOR_SOFTWARE_SPKI_SHA256: Final = frozenset(
     {
         "7bad9b727b8480e3561c3cefa94c0571533bdb92815c084b440e67c66d8c4662",
     }
 )
+
+# All of them, in the same form.
+SIMULATOR_ROOT_SPKI_SHA256: Final = SIMULATOR_SOFTWARE_SPKI_SHA256 | {
+    "796ba7a5ad908332f34f7418c5fc88480dbf23921a589a75fb69786ddce61297",  # Android, hardware
+    "33a7bd5cec738c5230a509039a639801289e46a62e9a91d7e8208b1032568dd0",  # App Attest
+}

@@ -3,9 +3,10 @@
 import base64
 import secrets
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
-from assay_toolkit.simulator.android import attest, provision
+from assay_toolkit.simulator.android import Provisioned, attest, provision
 from assay_toolkit.simulator.authority import Authority
 from assay_toolkit.simulator.base_phone import Clock, Phone, system_clock
 from assay_toolkit.simulator.conditions import FOREIGN_SIGNER, SOUND, AndroidCondition, Condition, Platform
@@ -41,14 +42,27 @@ class AndroidPhone(Phone):
         stated = self.condition.android
         facts = (stated.provisioned.value, stated.security_level, stated.batch_serial)
         if facts not in self._batches:
-            self._batches[facts] = provision(
-                how=stated.provisioned,
-                security_level=stated.security_level,
-                serial=stated.batch_serial,
-                now=self._clock(),
-                randomness=self._randomness,
-            )
+            self._batches[facts] = self.provision(serial=stated.batch_serial)
         return self._batches[facts]
+
+    def provision(
+        self,
+        *,
+        how: Provisioned | None = None,
+        serial: int | None = None,
+        root: Authority | None = None,
+        age: timedelta = timedelta(0),
+    ) -> Authority:
+        """A new attestation key for a phone like this one, made `age` ago; None: as the condition has it."""
+        stated = self.condition.android
+        return provision(
+            how=how or stated.provisioned,
+            security_level=stated.security_level,
+            serial=serial,
+            root=root,
+            now=self._clock() - age,
+            randomness=self._randomness,
+        )
 
     def key_parameters(self) -> KeyParameters:
         """What the hardware states now."""

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -55,14 +56,19 @@ class ApplePhone(Phone):
         return replace(self._parameters, app_id=f"{FOREIGN_TEAM}.{bundle}")
 
     def attestation_statement(
-        self, *, binding: bytes, parameters: AppleParameters | None = None, issuer: Authority | None = None
+        self,
+        *,
+        binding: bytes,
+        parameters: AppleParameters | None = None,
+        issuer: Authority | None = None,
+        age: timedelta = timedelta(0),
     ) -> dict[str, object]:
-        """The attestation of the current App Attest key. `parameters` None: as the phone's condition has it."""
+        """The attestation of the current App Attest key, made `age` ago; None: as the phone's condition has it."""
         attestation = apple.attest(
             key=self._app_attest_key,
             client_data_hash=binding,
             parameters=parameters or self.apple_parameters(),
-            now=self._clock(),
+            now=self._clock() - age,
             issuer=issuer,
         )
         return attestation_statement(key_id=self.key_id, attestation=attestation)

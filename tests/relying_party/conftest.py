@@ -98,7 +98,7 @@ class World:
             "sub": "bank",
             "jti": self.unique(),
             "iat": self.now,
-            "exp": self.now + (300 if kind is TokenKind.SESSION else 60),
+            "exp": self.now + 300,
             "cnf": {"jwk": public_jwk(self.instance_key)},
             "eat_profile": "urn:uuid:6f3d7a3c-0f6b-5a55-9d0e-8a4e6a1c7b01",
             "ear_verifier_id": {"developer": "Assay", "build": "assay 0.1.0"},
@@ -106,13 +106,18 @@ class World:
             "submods": {"android_key": {"ear_status": "affirming", "ear_appraisal_policy_ids": ["bank@sha256:00"]}},
         }
         if kind is TokenKind.REQUEST:
-            members |= {
-                "htm": self.method,
-                "htu": self.htu,
-                "query_digest": sha256(self.query),
-                "content_digest": sha256(self.body),
-            }
+            members |= self.request_members()
         return merged(members, changes)
+
+    def request_members(self):
+        """What a request token adds, for the request that the world is about to make."""
+        return {
+            "exp": self.now + 60,
+            "htm": self.method,
+            "htu": self.htu,
+            "query_digest": sha256(self.query) if self.query else ABSENT,
+            "content_digest": sha256(self.body) if self.body else ABSENT,
+        }
 
     def header(self, kind=TokenKind.SESSION, **changes):
         typ = {

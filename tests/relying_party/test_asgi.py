@@ -86,11 +86,7 @@ class Bank:
         world = self.world
         world.method, world.htu = method, f"https://api.bank.example{path}"
         world.query, world.body = query.encode(), b'{"amount": 1}' if method == "POST" else b""
-        binding = {}
-        if kind is TokenKind.REQUEST:
-            names = ("htm", "htu", "content_digest", "exp")
-            binding = {name: world.claims(kind)[name] for name in names}
-            binding["query_digest"] = self.absent
+        binding = world.request_members() if kind is TokenKind.REQUEST else {}
         token = token or world.confidential_token(kind, verdict=verdict, **binding)
         headers = {"OAuth-Client-Attestation": token, "OAuth-Client-Attestation-PoP": world.proof(token)}
         url = f"{path}?{query}" if query else path
@@ -98,10 +94,8 @@ class Bank:
 
 
 @pytest.fixture
-def bank(world, wire):
-    bank = Bank(world)
-    bank.absent = wire.absent
-    return bank
+def bank(world):
+    return Bank(world)
 
 
 ALLOW = {"*": {"decision": "allow"}}

@@ -30,12 +30,7 @@ def test_the_verdict_comes_out_whole(world):
 
 def test_request_tokens_carry_one_too(world):
     verifier = world.verifier(confidential_keys=world.confidential_keys())
-    token = world.confidential_token(
-        TokenKind.REQUEST,
-        **{name: world.claims(TokenKind.REQUEST)[name] for name in ("htm", "htu", "exp")},
-        query_digest=world.claims(TokenKind.REQUEST)["query_digest"],
-        content_digest=world.claims(TokenKind.REQUEST)["content_digest"],
-    )
+    token = world.confidential_token(TokenKind.REQUEST, **world.request_members())
     assert verifier.verify(world.submit(token), accept=TokenKind.REQUEST).token.tier is Tier.WARNING
 
 

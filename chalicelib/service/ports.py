@@ -180,7 +180,7 @@ class AnswerRenderer(Protocol):
 class DecisionOutcome(StrEnum):
     TOKEN = "token"  # noqa: S105 - a word, not a secret. Intent: recorded before the signature
     REFUSED = "refused"
-    DISCARDED = "discarded"  # the token of this reference was thrown away unsent: another answer stood first
+    DISCARDED = "discarded"  # the answer of this reference never left: another one stood first, or its instance moved
 
 
 class Platform(StrEnum):

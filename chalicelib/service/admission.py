@@ -1,0 +1,41 @@
+"""What verified evidence has to be to make, or to move, an instance: shared words of enrolment and renewal."""
+
+from dataclasses import dataclass
+
+from chalicelib.endorsements.anchors import AnchorSet
+from chalicelib.model.claims import EvidenceSet
+from chalicelib.model.instances import Instance
+from chalicelib.model.outcome import Refused
+from chalicelib.model.reasons import RefusalReason
+from chalicelib.service.ports import InstanceChange, Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustAnchors:
+    """Whose word counts, per platform. Empty sets refuse everybody."""
+
+    android: AnchorSet
+    apple: AnchorSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """Evidence that belongs together and to this instance. `instance` is as it is to stand after the commit."""
+
+    change: InstanceChange
+    instance: Instance
+    platform: Platform
+    evidence: EvidenceSet
+
+
+def refused_as_it_stands(standing: Instance, *, app: str) -> Refused | None:
+    """What holds for every use of an instance key that is enrolled: it has one app, and nobody blocked it.
+
+    A blocked instance is refused, not judged low: the block is this service's own word about one instance, not
+    something that its evidence says, and a token that is never made cannot meet a backend that reads too little of it.
+    """
+    if standing.app != app:
+        return Refused(RefusalReason.INSTANCE_OTHER_APP)
+    if standing.blocked:
+        return Refused(RefusalReason.INSTANCE_BLOCKED)
+    return None

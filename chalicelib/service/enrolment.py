@@ -1,0 +1,236 @@
+"""Enrolment: a fresh statement of the platform ties an instance key to a genuine phone and app, once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.model.apps import AppRegistration
+from chalicelib.model.claims import (
+    EvidenceSet,
+    KeptAndroid,
+    KeptApple,
+    KeptEvidence,
+    SecurityLevel,
+    VerifiedAndroidKey,
+    VerifiedAppleAttestation,
+    VerifiedProof,
+    VerifiedRaspReport,
+)
+from chalicelib.model.instances import AppAttestKey, Instance
+from chalicelib.model.outcome import Malfunction, Refused
+from chalicelib.model.reasons import MalfunctionReason, RefusalReason
+from chalicelib.model.submission import (
+    Format,
+    SubmittedAndroidKey,
+    SubmittedAppleAssertion,
+    SubmittedAppleAttestation,
+    SubmittedAttestation,
+    SubmittedUnattested,
+)
+from chalicelib.service.admission import Admitted, TrustAnchors, refused_as_it_stands
+from chalicelib.service.ports import InstanceChange, Platform
+from chalicelib.verifiers.android_key import verify as verify_android_key
+from chalicelib.verifiers.app_attest import verify_attestation
+
+# KeyMint's KeyPurpose and KeyOrigin:
+# https://source.android.com/docs/security/features/keystore/attestation#schema
+_SIGN, _ATTEST_KEY = 2, 7
+_GENERATED = 0
+
+
+def enrol(
+    submitted: SubmittedAttestation,
+    *,
+    proof: VerifiedProof,
+    rasp: VerifiedRaspReport | None,
+    standing: Instance | None,
+    registration: AppRegistration,
+    anchors: TrustAnchors,
+    now: datetime,
+) -> Admitted | Refused:
+    """The instance that `submitted` makes, or why it makes none. `standing`: the one that has the proof's key already.
+
+    1. The key is new, or stands enrolled for the same app, unblocked.
+    2. The platform's statement verifies, for an app on a platform that is registered.
+    3. The statement vouches for the key that signed the proof, and the key is fit.
+    4. A key that stands enrolled already keeps its platform key.
+    """
+    # 1. Before the statement: a look at a record costs less than its signatures.
+    if standing is not None and (refused := refused_as_it_stands(standing, app=registration.app)):
+        return refused
+    # 2. and 3.
+    vouched = _vouch(submitted, proof=proof, registration=registration, anchors=anchors, now=now)
+    if isinstance(vouched, Refused):
+        return vouched
+    # 4.
+    if standing is not None and _platform_key(standing.app_attest) != _platform_key(vouched.app_attest):
+        return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
+
+    return Admitted(
+        change=InstanceChange.ENROL,
+        instance=Instance(
+            jwk=proof.jwk,
+            app=registration.app,
+            kept=vouched.kept,
+            enrolled_at=now,
+            attested_at=now,
+            app_attest=vouched.app_attest,
+        ),
+        platform=vouched.platform,
+        evidence=EvidenceSet(
+            platform=vouched.kept,
+            platform_attested_at=now,
+            rasp=rasp,
+            fresh_formats=(vouched.format,) if rasp is None else (vouched.format, Format.RASP),
+        ),
+    )
+
+
+def enrolment_conflict(instance: Instance, *, standing: Instance | None) -> Refused:
+    """Why the commit of this enrolment met a conflict: `standing` is what has its key now, read again.
+
+    Raises Malfunction(BUSY) where nothing stands in the way any more: the same body is judged again.
+    """
+    if standing is not None:
+        if refused := refused_as_it_stands(standing, app=instance.app):
+            return refused
+        if _platform_key(standing.app_attest) != _platform_key(instance.app_attest):
+            return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
+    if instance.app_attest is None:
+        raise Malfunction(MalfunctionReason.BUSY, "an enrolment met a conflict that is gone")
+    return Refused(RefusalReason.APP_ATTEST_KEY_TAKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Vouched:
+    """The platform's word on the key that signed the proof."""
+
+    platform: Platform
+    format: Format
+    kept: KeptEvidence
+    app_attest: AppAttestKey | None
+
+
+def _vouch(
+    submitted: SubmittedAttestation,
+    *,
+    proof: VerifiedProof,
+    registration: AppRegistration,
+    anchors: TrustAnchors,
+    now: datetime,
+) -> _Vouched | Refused:
+    match submitted.statement:
+        case SubmittedAndroidKey() as statement:
+            return _android(
+                statement,
+                challenge=submitted.challenge,
+                proof=proof,
+                registration=registration,
+                anchors=anchors,
+                now=now,
+            )
+        case SubmittedAppleAttestation() as statement:
+            return _apple(statement, proof=proof, registration=registration, anchors=anchors, now=now)
+        case SubmittedUnattested():
+            return Refused(RefusalReason.PLATFORM_STATEMENT_MISSING)
+        case SubmittedAppleAssertion() | None:
+            return Refused(RefusalReason.EVIDENCE_COMBINATION, "an enrolment without a statement that enrols")
+
+
+def _android(
+    statement: SubmittedAndroidKey,
+    *,
+    challenge: bytes,
+    proof: VerifiedProof,
+    registration: AppRegistration,
+    anchors: TrustAnchors,
+    now: datetime,
+) -> _Vouched | Refused:
+    if registration.android is None:
+        return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Android")
+    verified = verify_android_key(statement, challenge=challenge, anchors=anchors.android, now=now)
+    if isinstance(verified, Refused):
+        return verified
+    # The challenge inside the statement was fixed before the key existed, so nothing but this comparison ties the
+    # statement to the proof, and through it to report, descriptor and audience.
+    if verified.jwk is not None and verified.jwk != proof.jwk:
+        return Refused(RefusalReason.INSTANCE_KEY_MISMATCH)
+    unfit = _unfit(verified)
+    if unfit is not None:
+        return Refused(RefusalReason.INSTANCE_KEY_UNFIT, unfit)
+    return _Vouched(platform=Platform.ANDROID, format=Format.ANDROID_KEY, kept=_kept_android(verified), app_attest=None)
+
+
+def _unfit(verified: VerifiedAndroidKey) -> str | None:
+    """What keeps the attested key from being an instance key, if anything does."""
+    if verified.jwk is None:
+        return "not a P-256 key"
+    if _SIGN not in verified.purposes:
+        return "not a key for signing"
+    # It would vouch for other keys, whose descriptions its holder writes.
+    if _ATTEST_KEY in verified.purposes:
+        return "an attestation key"
+    # An imported key existed outside the hardware, and may still.
+    if verified.origin != _GENERATED:
+        return "not generated where it is kept"
+    if verified.security_level < SecurityLevel.TRUSTED_ENVIRONMENT:
+        return "not kept in hardware"
+    return None
+
+
+def _apple(
+    statement: SubmittedAppleAttestation,
+    *,
+    proof: VerifiedProof,
+    registration: AppRegistration,
+    anchors: TrustAnchors,
+    now: datetime,
+) -> _Vouched | Refused:
+    if registration.apple is None:
+        return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Apple platforms")
+    # The binding is the statement's client data, and covers the proof's key: no comparison of keys is left to do.
+    verified = verify_attestation(
+        statement,
+        client_data_hash=proof.binding,
+        app_ids=registration.apple.app_ids,
+        environment=registration.apple.environment,
+        anchors=anchors.apple,
+        now=now,
+    )
+    if isinstance(verified, Refused):
+        return verified
+    app_attest = AppAttestKey(key_id=verified.key_id, public_key=verified.public_key, counter=verified.counter)
+    return _Vouched(
+        platform=Platform.APPLE, format=Format.APPLE_ATTESTATION, kept=_kept_apple(verified), app_attest=app_attest
+    )
+
+
+def _platform_key(app_attest: AppAttestKey | None) -> bytes | None:
+    return None if app_attest is None else app_attest.key_id
+
+
+def _kept_android(verified: VerifiedAndroidKey) -> KeptAndroid:
+    root, app_id = verified.root_of_trust, verified.application_id
+    return KeptAndroid(
+        certificate_serials=verified.certificate_serials,
+        security_level=verified.security_level,
+        provisioning=verified.provisioning,
+        attestation_version=verified.attestation_version,
+        device_locked=root.device_locked if root else None,
+        verified_boot_state_raw=root.verified_boot_state_raw if root else None,
+        verified_boot_key=root.verified_boot_key if root else None,
+        os_version=verified.os_version,
+        os_patch_level=verified.os_patch_level,
+        vendor_patch_level=verified.vendor_patch_level,
+        boot_patch_level=verified.boot_patch_level,
+        packages=app_id.packages if app_id else (),
+        signature_digests=app_id.signature_digests if app_id else (),
+    )
+
+
+def _kept_apple(verified: VerifiedAppleAttestation) -> KeptApple:
+    return KeptApple(
+        app_id=verified.app_id,
+        environment=verified.environment,
+        certificate_serials=verified.certificate_serials,
+        validation=verified.validation,
+    )

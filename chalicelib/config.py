@@ -1,0 +1,162 @@
+"""The configuration: environment variables, read once and strictly. What is odd here stops the service at its start."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.google_roots import AOSP_SOFTWARE_SPKI_SHA256, GOOGLE_ANCHORS
+from chalicelib.endorsements.simulator import SIMULATOR_ROOT_SPKI_SHA256, SIMULATOR_SOFTWARE_SPKI_SHA256
+from chalicelib.model.outcome import Malfunction
+from chalicelib.model.reasons import MalfunctionReason
+
+# The one stage that trusts simulated phones and talks plain HTTP to itself.
+LOCAL_STAGE: Final = "local"
+
+# API Gateway gives up on an integration after 29 s: a longer timeout judges for nobody.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+_LONGEST_TIMEOUT: Final = 29
+
+_PREFIX: Final = "ASSAY_"
+_STAGE: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+# RFC 6454 section 6.2: scheme, host and, where it is not the scheme's own, port. No path, no trailing slash.
+_ORIGIN: Final = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?!443$)[1-9][0-9]{0,4})?")
+_LOOPBACK_ORIGIN: Final = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:(?!80$)[1-9][0-9]{0,4})?")
+# A key's own name and never an alias: the `kid` is fixed before the call, and an alias may move in between.
+_KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SECONDS: Final = re.compile(r"[1-9][0-9]?")
+
+_REQUIRED: Final = frozenset(
+    {
+        "ASSAY_STAGE",
+        "ASSAY_ISSUER",
+        "ASSAY_SIGNING_KEY_ARN",
+        "ASSAY_PUBLISHED_KEY_ARNS",
+        "ASSAY_NONCES_TABLE",
+        "ASSAY_INSTANCES_TABLE",
+        "ASSAY_DOCUMENTS_TABLE",
+        "ASSAY_STATIC_BUCKET",
+        "ASSAY_LAMBDA_TIMEOUT_SECONDS",
+    }
+)
+_EXTRA_ANCHORS: Final = "ASSAY_EXTRA_ANCHORS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """`published_key_arns`: keys in the JWKS beside the signing one. Anchors: the vendors', and extra ones in the local
+    stage."""
+
+    stage: str
+    issuer: str
+    signing_key_arn: str
+    published_key_arns: tuple[str, ...]
+    nonces_table: str
+    instances_table: str
+    documents_table: str
+    static_bucket: str
+    lambda_timeout: timedelta
+    android_anchors: AnchorSet
+    apple_anchors: AnchorSet
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """Raises Malfunction(CONFIGURATION) and names the variable, never its value."""
+    # A misspelt name must not leave a default in its place, so there are neither.
+    ours = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
+    if missing := sorted(_REQUIRED - ours.keys()):
+        raise _wrong(f"{missing[0]} is missing")
+    if unknown := sorted(ours.keys() - _REQUIRED - {_EXTRA_ANCHORS}):
+        raise _wrong(f"{unknown[0]} is no variable of this service")
+
+    stage = _matching(ours, "ASSAY_STAGE", _STAGE)
+    signing_key, *further = _key_arns(ours)
+    nonces, instances, documents = tables = tuple(
+        _matching(ours, name, _TABLE)
+        for name in ("ASSAY_NONCES_TABLE", "ASSAY_INSTANCES_TABLE", "ASSAY_DOCUMENTS_TABLE")
+    )
+    if len(set(tables)) < len(tables):
+        raise _wrong("two tables have one name")
+    extra = _extra_anchors(ours, stage=stage)
+    return Config(
+        stage=stage,
+        issuer=_issuer(ours, stage=stage),
+        signing_key_arn=signing_key,
+        published_key_arns=tuple(further),
+        nonces_table=nonces,
+        instances_table=instances,
+        documents_table=documents,
+        static_bucket=_matching(ours, "ASSAY_STATIC_BUCKET", _BUCKET),
+        lambda_timeout=_timeout(ours),
+        android_anchors=_trusted(GOOGLE_ANCHORS + extra, stage=stage),
+        apple_anchors=_trusted(APPLE_ANCHORS + extra, stage=stage),
+    )
+
+
+def _issuer(ours: Mapping[str, str], *, stage: str) -> str:
+    issuer = ours["ASSAY_ISSUER"]
+    if _ORIGIN.fullmatch(issuer) or (stage == LOCAL_STAGE and _LOOPBACK_ORIGIN.fullmatch(issuer)):
+        return issuer
+    raise _wrong("ASSAY_ISSUER is not an origin: https://, host and port, without path or trailing slash")
+
+
+def _key_arns(ours: Mapping[str, str]) -> list[str]:
+    """The signing key, then the others."""
+    listed = ours["ASSAY_PUBLISHED_KEY_ARNS"]
+    published = [arn.strip() for arn in listed.split(",")] if listed.strip() else []
+    for arn in published:
+        if not _KEY_ARN.fullmatch(arn):
+            raise _wrong("ASSAY_PUBLISHED_KEY_ARNS holds something else than key ARNs")
+    arns = [_matching(ours, "ASSAY_SIGNING_KEY_ARN", _KEY_ARN), *published]
+    if len(set(arns)) < len(arns):
+        raise _wrong("ASSAY_PUBLISHED_KEY_ARNS names a key twice, or the signing key again")
+    return arns
+
+
+def _timeout(ours: Mapping[str, str]) -> timedelta:
+    seconds = int(_matching(ours, "ASSAY_LAMBDA_TIMEOUT_SECONDS", _SECONDS))
+    if seconds > _LONGEST_TIMEOUT:
+        raise _wrong(f"ASSAY_LAMBDA_TIMEOUT_SECONDS is above {_LONGEST_TIMEOUT}")
+    return timedelta(seconds=seconds)
+
+
+def _extra_anchors(ours: Mapping[str, str], *, stage: str) -> AnchorSet:
+    if _EXTRA_ANCHORS not in ours:
+        return AnchorSet(())
+    # Outside, even an empty one: whoever set it meant something.
+    if stage != LOCAL_STAGE:
+        raise _wrong(f"{_EXTRA_ANCHORS} is for the local stage only")
+    try:
+        return anchors_from_pem(ours[_EXTRA_ANCHORS].encode(), name="extra")
+    except ValueError:
+        # `from None`: whatever was set in error may stand in the message.
+        raise _wrong(f"{_EXTRA_ANCHORS} holds something else than PEM certificates and public keys") from None
+
+
+def _trusted(anchors: AnchorSet, *, stage: str) -> AnchorSet:
+    """Roots whose private keys are public are nobody's word; simulated phones are trusted where nobody else calls.
+
+    The check stands behind `_extra_anchors`, which admits none elsewhere, and holds whatever way an anchor comes in.
+    """
+    never = AOSP_SOFTWARE_SPKI_SHA256 | SIMULATOR_SOFTWARE_SPKI_SHA256
+    refused = never if stage == LOCAL_STAGE else never | SIMULATOR_ROOT_SPKI_SHA256
+    if any(anchor.spki_sha256 in refused for anchor in anchors):
+        raise _wrong("a trust anchor's private key is public")
+    return anchors
+
+
+def _matching(ours: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(ours[name]):
+        raise _wrong(f"{name} is not of its form")
+    return ours[name]
+
+
+def _wrong(detail: str) -> Malfunction:
+    return Malfunction(MalfunctionReason.CONFIGURATION, detail)

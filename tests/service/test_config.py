@@ -1,0 +1,127 @@
+"""The service starts with a configuration that holds together, or not at all."""
+
+import pytest
+
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, ANDROID_SOFTWARE_ROOT_PEM, APPLE_ROOT_PEM
+from chalicelib import config
+from chalicelib.endorsements.anchors import anchors_from_pem
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
+from chalicelib.model.outcome import Malfunction
+from chalicelib.model.reasons import MalfunctionReason
+
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-00000000000"
+PRODUCTION = {
+    "ASSAY_STAGE": "prod",
+    "ASSAY_ISSUER": "https://keys.assay.example",
+    "ASSAY_SIGNING_KEY_ARN": KEY + "1",
+    "ASSAY_PUBLISHED_KEY_ARNS": "",
+    "ASSAY_NONCES_TABLE": "assay-prod-nonces",
+    "ASSAY_INSTANCES_TABLE": "assay-prod-instances",
+    "ASSAY_DOCUMENTS_TABLE": "assay-prod-documents",
+    "ASSAY_STATIC_BUCKET": "assay-prod-static",
+    "ASSAY_LAMBDA_TIMEOUT_SECONDS": "15",
+}
+LOCAL = {
+    **PRODUCTION,
+    "ASSAY_STAGE": "local",
+    "ASSAY_ISSUER": "http://127.0.0.1:8000",
+    "ASSAY_EXTRA_ANCHORS": (ANDROID_ROOT_PEM + APPLE_ROOT_PEM).decode(),
+}
+SIMULATED = anchors_from_pem(ANDROID_ROOT_PEM + APPLE_ROOT_PEM, name="simulator")
+
+
+def refusal(environ) -> str:
+    with pytest.raises(Malfunction) as caught:
+        config.load(environ)
+    assert caught.value.reason is MalfunctionReason.CONFIGURATION
+    return caught.value.detail
+
+
+def test_production_trusts_the_vendors_and_nobody_else():
+    loaded = config.load({**PRODUCTION, "PATH": "/usr/bin"})
+    assert loaded.android_anchors == GOOGLE_ANCHORS
+    assert loaded.apple_anchors == APPLE_ANCHORS
+    assert loaded.lambda_timeout.total_seconds() == 15
+
+
+def test_the_local_stage_also_trusts_simulated_phones():
+    loaded = config.load(LOCAL)
+    for anchor in SIMULATED:
+        assert loaded.android_anchors.by_spki(anchor.spki)
+        assert loaded.apple_anchors.by_spki(anchor.spki)
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "staging"])
+@pytest.mark.parametrize("pem", [ANDROID_ROOT_PEM.decode(), ""], ids=["simulator", "empty"])
+def test_extra_anchors_stop_every_other_stage(stage, pem):
+    assert "ASSAY_EXTRA_ANCHORS" in refusal({**PRODUCTION, "ASSAY_STAGE": stage, "ASSAY_EXTRA_ANCHORS": pem})
+
+
+def test_a_simulated_root_stops_production_whatever_way_it_came_in(monkeypatch):
+    monkeypatch.setattr(config, "GOOGLE_ANCHORS", GOOGLE_ANCHORS + SIMULATED)
+    assert "private key is public" in refusal(PRODUCTION)
+
+
+def test_a_software_root_is_no_anchor_even_locally():
+    assert "private key is public" in refusal({**LOCAL, "ASSAY_EXTRA_ANCHORS": ANDROID_SOFTWARE_ROOT_PEM.decode()})
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_every_variable_is_required(name):
+    assert name in refusal({other: value for other, value in PRODUCTION.items() if other != name})
+
+
+def test_a_misspelt_variable_is_not_ignored():
+    assert "ASSAY_PUBLISHED_KEYS" in refusal({**PRODUCTION, "ASSAY_PUBLISHED_KEYS": KEY + "2"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASSAY_STAGE", ""),
+        ("ASSAY_STAGE", "Local"),
+        ("ASSAY_STAGE", " local"),
+        ("ASSAY_ISSUER", "http://keys.assay.example"),
+        ("ASSAY_ISSUER", "http://127.0.0.1:8000"),
+        ("ASSAY_ISSUER", "https://keys.assay.example/"),
+        ("ASSAY_ISSUER", "https://keys.assay.example/path"),
+        ("ASSAY_ISSUER", "https://keys.assay.example:443"),
+        ("ASSAY_ISSUER", "https://Keys.assay.example"),
+        ("ASSAY_ISSUER", "https://me@keys.assay.example"),
+        ("ASSAY_ISSUER", "https://keys.assay.example\n"),
+        ("ASSAY_SIGNING_KEY_ARN", "alias/assay"),
+        ("ASSAY_SIGNING_KEY_ARN", "arn:aws:kms:eu-central-1:111122223333:alias/assay"),
+        ("ASSAY_PUBLISHED_KEY_ARNS", "alias/next"),
+        ("ASSAY_PUBLISHED_KEY_ARNS", f"{KEY}2,"),
+        ("ASSAY_PUBLISHED_KEY_ARNS", f"{KEY}2,{KEY}2"),
+        ("ASSAY_PUBLISHED_KEY_ARNS", f"{KEY}1"),
+        ("ASSAY_NONCES_TABLE", ""),
+        ("ASSAY_NONCES_TABLE", "assay-prod-instances"),
+        ("ASSAY_STATIC_BUCKET", "Assay"),
+        ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "0"),
+        ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "30"),
+        ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "1.5"),
+        ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "x"),
+    ],
+)
+def test_a_value_that_is_not_of_its_form_stops_the_service(name, value):
+    detail = refusal({**PRODUCTION, name: value})
+    assert not value or value not in detail
+
+
+@pytest.mark.parametrize("issuer", ["http://192.168.0.1:8000", "http://127.0.0.1.example", "http://localhost/"])
+def test_plain_http_is_for_loopback(issuer):
+    assert "ASSAY_ISSUER" in refusal({**LOCAL, "ASSAY_ISSUER": issuer})
+
+
+def test_further_keys_are_listed_with_commas():
+    loaded = config.load({**PRODUCTION, "ASSAY_PUBLISHED_KEY_ARNS": f"{KEY}2, {KEY}3"})
+    assert loaded.published_key_arns == (KEY + "2", KEY + "3")
+
+
+@pytest.mark.parametrize("pem", ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "secret"])
+def test_extra_anchors_that_are_none_stop_the_local_stage_too(pem):
+    detail = refusal({**LOCAL, "ASSAY_EXTRA_ANCHORS": pem})
+    assert "ASSAY_EXTRA_ANCHORS" in detail
+    assert "secret" not in detail

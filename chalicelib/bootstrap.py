@@ -1,1 +1,117 @@
-"""The composition root: the only place that introduces adapters to use cases."""
+"""The composition root: the one place that knows every part by name and introduces them to each other.
+
+On Lambda the parts are made during INIT, where the CPU is free and nobody waits. Anywhere else they are made on first
+use, so that `app.py` imports with an empty environment and without boto3: for packaging, and for tests.
+"""
+
+import sys
+from collections.abc import Mapping
+from threading import Lock
+from typing import TextIO
+
+from aws_lambda_powertools import Logger
+
+from chalicelib import config
+from chalicelib.api import observability
+from chalicelib.api.edge import UseCases
+from chalicelib.api.rendering import JsonRenderer
+from chalicelib.aws.clock import SystemClock, SystemRandomness
+from chalicelib.aws.decision_log import JsonDecisionLog
+from chalicelib.config import Config
+from chalicelib.service.admission import TrustAnchors
+from chalicelib.service.attest import AttestService
+from chalicelib.service.beliefs import Beliefs
+from chalicelib.service.health import HealthService
+from chalicelib.service.issue_challenge import ChallengeService
+from chalicelib.service.ports import Clock, Randomness
+from chalicelib.service.publish_keys import KeyService
+
+# Lambda sets it in every environment, and nothing else does.
+_ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+
+
+class Runtime:
+    """Implements `api.edge.Runtime`. `decisions` takes the decision records, a JSON line each."""
+
+    def __init__(
+        self, *, environ: Mapping[str, str], clock: Clock, randomness: Randomness, log: Logger, decisions: TextIO
+    ) -> None:
+        self.clock = clock
+        self.randomness = randomness
+        self.log = log
+        self._environ = environ
+        self._decisions = decisions
+        self._lock = Lock()
+        self._made: UseCases | None = None
+
+    def use_cases(self) -> UseCases:
+        """Made once. Raises Malfunction(CONFIGURATION)."""
+        with self._lock:
+            if self._made is None:
+                self._made = _introduce(config.load(self._environ), self, self._decisions)
+            return self._made
+
+
+def runtime(environ: Mapping[str, str]) -> Runtime:
+    """The function's own. On Lambda a configuration that contradicts itself does not start (Malfunction)."""
+    made = Runtime(
+        environ=environ,
+        clock=SystemClock(),
+        randomness=SystemRandomness(),
+        log=observability.logger(sys.stdout),
+        decisions=sys.stdout,
+    )
+    if _ON_LAMBDA in environ:
+        made.use_cases()
+    return made
+
+
+def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
+    # Here and not above: these load boto3, which costs a quarter of a second and wants a Region.
+    from chalicelib.aws import clients
+    from chalicelib.aws.challenges import DynamoChallenges
+    from chalicelib.aws.documents import Documents
+    from chalicelib.aws.instances import DynamoInstances
+    from chalicelib.aws.signer import KmsKeyDirectory, KmsSigner
+    from chalicelib.aws.static_site import S3StaticSite
+
+    dynamodb, kms = clients.dynamodb(), clients.kms()
+    instances = DynamoInstances(client=dynamodb, table=settings.instances_table)
+    challenges = DynamoChallenges(
+        client=dynamodb,
+        table=settings.nonces_table,
+        instances=instances,
+        randomness=given.randomness,
+        function_timeout=settings.lambda_timeout,
+    )
+    beliefs = Beliefs(documents=Documents(dynamodb, settings.documents_table, clock=given.clock), clock=given.clock)
+    signer = KmsSigner(client=kms, key_arn=settings.signing_key_arn)
+    further = tuple(KmsSigner(client=kms, key_arn=arn) for arn in settings.published_key_arns)
+    decision_log = JsonDecisionLog(decisions)
+    return UseCases(
+        challenges=ChallengeService(
+            beliefs=beliefs, challenges=challenges, clock=given.clock, randomness=given.randomness
+        ),
+        attestations=AttestService(
+            beliefs=beliefs,
+            challenges=challenges,
+            instances=instances,
+            signer=signer,
+            renderer=JsonRenderer(),
+            decisions=decision_log,
+            clock=given.clock,
+            randomness=given.randomness,
+            anchors=TrustAnchors(android=settings.android_anchors, apple=settings.apple_anchors),
+            issuer=settings.issuer,
+        ),
+        keys=KeyService(
+            signer=signer,
+            keys=KmsKeyDirectory(active=signer, further=further),
+            site=S3StaticSite(client=clients.s3(), bucket=settings.static_bucket),
+            issuer=settings.issuer,
+        ),
+        health=HealthService(
+            signer=signer, challenges=challenges, instances=instances, beliefs=beliefs, clock=given.clock
+        ),
+        decisions=decision_log,
+    )

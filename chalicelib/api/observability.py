@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Final
+from typing import Final, TextIO
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -33,12 +33,16 @@ class LocationOnly(logging.Filter):
         return True
 
 
-def logger() -> Logger:
+def logger(stream: TextIO) -> Logger:
     """Chalice's own logger by name, so that what Chalice logs of an unexpected exception goes through the filter too.
 
     Chalice must not configure it (`configure_logs=False`), or every line stands twice.
     """
-    made = Logger(service=NAME)
+    made = Logger(service=NAME, stream=stream)
+    # Loggers are one per process and name: a second app in it (tests) writes where it was told to, too.
+    for handler in logging.getLogger(NAME).handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
     logging.getLogger(NAME).addFilter(_LOCATION_ONLY)
     return made
 

@@ -1,0 +1,159 @@
+"""All of Assay on one machine: moto in place of AWS, the real app in front, policy and register in force."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import boto3
+from chalice.app import Chalice
+from chalice.local import LambdaContext, LocalChalice
+
+from assay_toolkit.local import server, static_site
+from assay_toolkit.local.aws import REGION, environment, local_aws
+from assay_toolkit.local.checkout import ROOT
+from assay_toolkit.local.clock import ShiftableClock
+from assay_toolkit.local.template import tables
+from assay_toolkit.policy import compile_policy
+from assay_toolkit.register import AudienceKeys, compile_register
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
+from chalicelib import bootstrap
+from chalicelib.api import application, observability
+from chalicelib.aws.clock import SystemRandomness
+from chalicelib.aws.documents import Documents
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STAGE: Final = "local"
+_TIMEOUT: Final = 15  # seconds, as .chalice/config.json has it
+_AUTHOR: Final = "local stack"
+_REASON: Final = "what the checkout has"
+# Google's format, of a day on which nothing is revoked.
+_EMPTY_STATUS_LIST: Final = b'{"entries":{}}'
+_NO_KEYS: Final[AudienceKeys] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStack:
+    """`url`: Assay's HTTP API. `issuer`: the static endpoint, which is also `iss`. `endpoint`: the local AWS.
+
+    `configuration`: the function's environment. `clock` may be shifted.
+    """
+
+    url: str
+    issuer: str
+    endpoint: str
+    configuration: Mapping[str, str]
+    clock: ShiftableClock
+    app: Chalice
+    documents: Documents
+    dynamodb: "DynamoDBClient"
+
+    @property
+    def operator_environment(self) -> dict[str, str]:
+        """For `assay policy …`, `assay app …` and the AWS CLI in another process."""
+        return {
+            **environment(self.endpoint),
+            "ASSAY_DOCUMENTS_TABLE": self.configuration["ASSAY_DOCUMENTS_TABLE"],
+        }
+
+    def publish_keys(self) -> None:
+        """The scheduled handler, as EventBridge would call it."""
+        publish_keys(self.app)
+
+    def put_in_force(self, *, kind: str, body: bytes) -> str:
+        """Any document of kind `apps`, `policy` or `google_status`; its digest."""
+        return put_in_force(self.documents, kind=kind, body=body)
+
+
+@contextmanager
+def local_stack(
+    *, log: TextIO, port: int = 0, static_port: int = 0, audience_keys: AudienceKeys = _NO_KEYS
+) -> Iterator[LocalStack]:
+    """Inside, everything runs on loopback. `log` gets the app's log lines and decision records.
+
+    `audience_keys`: public keys for the confidential audiences of `policies/apps`, whose private keys somebody has.
+    """
+    with local_aws() as endpoint:
+        dynamodb = boto3.client("dynamodb")
+        for table in tables(stage=STAGE):
+            dynamodb.create_table(**table)
+        key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+        bucket = f"assay-{STAGE}-static"
+        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        with static_site.serving(endpoint=endpoint, bucket=bucket, port=static_port) as issuer:
+            configuration = _configuration(issuer=issuer, bucket=bucket, key_arn=key["KeyMetadata"]["Arn"])
+            clock = ShiftableClock()
+            documents = Documents(dynamodb, configuration["ASSAY_DOCUMENTS_TABLE"], clock=clock)
+            _put_checkout_in_force(documents, audience_keys)
+            app = _app(configuration, clock, log)
+            publish_keys(app)
+            with server.serving(app, port=port) as url:
+                yield LocalStack(
+                    url=url,
+                    issuer=issuer,
+                    endpoint=endpoint,
+                    configuration=configuration,
+                    clock=clock,
+                    app=app,
+                    documents=documents,
+                    dynamodb=dynamodb,
+                )
+
+
+def publish_keys(app: Chalice) -> None:
+    context = LambdaContext(f"assay-{STAGE}-publish_keys", 1024)
+    app.handler_map["publish_keys"](_SCHEDULED, context)
+
+
+def put_in_force(documents: Documents, *, kind: str, body: bytes) -> str:
+    digest = documents.put(kind=kind, body=body)
+    expected = documents.active().get(kind)
+    documents.activate(kind=kind, digest=digest, expected=expected, author=_AUTHOR, reason=_REASON)
+    return digest
+
+
+def _app(configuration: Mapping[str, str], clock: ShiftableClock, log: TextIO) -> Chalice:
+    runtime = bootstrap.Runtime(
+        environ=configuration, clock=clock, randomness=SystemRandomness(), log=observability.logger(log), decisions=log
+    )
+    return application.build(runtime, chalice=LocalChalice)
+
+
+def _configuration(*, issuer: str, bucket: str, key_arn: str) -> dict[str, str]:
+    return {
+        "ASSAY_STAGE": STAGE,
+        "ASSAY_ISSUER": issuer,
+        "ASSAY_SIGNING_KEY_ARN": key_arn,
+        "ASSAY_PUBLISHED_KEY_ARNS": "",
+        "ASSAY_NONCES_TABLE": f"assay-{STAGE}-nonces",
+        "ASSAY_INSTANCES_TABLE": f"assay-{STAGE}-instances",
+        "ASSAY_DOCUMENTS_TABLE": f"assay-{STAGE}-documents",
+        "ASSAY_STATIC_BUCKET": bucket,
+        "ASSAY_LAMBDA_TIMEOUT_SECONDS": str(_TIMEOUT),
+        # Only here: production refuses these roots by fingerprint.
+        "ASSAY_EXTRA_ANCHORS": (ANDROID_ROOT_PEM + APPLE_ROOT_PEM).decode("ascii"),
+    }
+
+
+def _put_checkout_in_force(documents: Documents, audience_keys: AudienceKeys) -> None:
+    apps = sorted(Path(ROOT, "policies", "apps").glob("*.yaml"))
+    put_in_force(documents, kind="apps", body=compile_register(apps, audience_keys=audience_keys))
+    put_in_force(documents, kind="policy", body=compile_policy(Path(ROOT, "policies", "baseline.yaml")))
+    put_in_force(documents, kind="google_status", body=_EMPTY_STATUS_LIST)
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html
+_SCHEDULED: Final[dict[str, Any]] = {
+    "version": "0",
+    "account": "123456789012",
+    "region": REGION,
+    "detail": {},
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-01-01T00:00:00Z",
+    "id": "00000000-0000-4000-8000-000000000000",
+    "resources": [],
+}

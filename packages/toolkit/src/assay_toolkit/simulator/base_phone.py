@@ -92,14 +92,18 @@ class Phone(ABC):
     def build_renewal(self, *, challenge: bytes, request: ProtectedRequest | None = None) -> bytes:
         return self.renewal(challenge=challenge, request=request).encode()
 
-    def enrolment(self, *, challenge: bytes, request: ProtectedRequest | None = None) -> Submission:
-        """The same in parts."""
+    def enrolment(
+        self, *, challenge: bytes, request: ProtectedRequest | None = None, rasp_report: bytes | None = None
+    ) -> Submission:
+        """The same in parts. `rasp_report` None: what the app's self-protection says now."""
         self._instance_key = p256_key(self._randomness(64))
         make = self._attest if self.condition.attested else _unattested
-        return self._submit("enrol", challenge, request, make)
+        return self._submit("enrol", challenge, request, rasp_report, make)
 
-    def renewal(self, *, challenge: bytes, request: ProtectedRequest | None = None) -> Submission:
-        return self._submit("renew", challenge, request, self._reattest)
+    def renewal(
+        self, *, challenge: bytes, request: ProtectedRequest | None = None, rasp_report: bytes | None = None
+    ) -> Submission:
+        return self._submit("renew", challenge, request, rasp_report, self._reattest)
 
     def rasp_report(self) -> bytes | None:
         """What the app's self-protection says now; None where it says nothing."""
@@ -141,10 +145,11 @@ class Phone(ABC):
         purpose: str,
         challenge: bytes,
         request: ProtectedRequest | None,
+        rasp_report: bytes | None,
         make_statement: Callable[[bytes, bytes], dict[str, object] | None],
     ) -> Submission:
         descriptor = describe(app=self.app, audience=self.audience, purpose=purpose, request=request)
-        report = self.rasp_report()
+        report = self.rasp_report() if rasp_report is None else rasp_report
         key = self._instance_key
         binding = bind(challenge=challenge, key=key.public_key(), rasp_report=report, descriptor=descriptor)
         return Submission(

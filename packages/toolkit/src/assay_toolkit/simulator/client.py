@@ -75,9 +75,9 @@ class PhoneClient:
         """Do once what the remedy says; a problem without a remedy that an app can do itself is given back."""
         match problem.remedy:
             case Remedy.RETRY | Remedy.RETRY_LATER:
-                if self._last_body is None:
-                    return problem
                 self._sleep(problem.retry_after if problem.retry_after is not None else _DEFAULT_WAIT)
+                if self._last_body is None:
+                    return self._attest(self._last_purpose, self._last_request)
                 return self.submit(self._last_body)
             case Remedy.NEW_CHALLENGE:
                 return self._attest(self._last_purpose, self._last_request)

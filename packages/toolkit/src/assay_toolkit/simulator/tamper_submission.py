@@ -22,6 +22,11 @@ def _report_dropped(phone: Phone, _stranger: Phone, challenge: bytes) -> Submiss
     return replace(phone.enrolment(challenge=challenge), rasp_report=None)
 
 
+def _report_of_no_schema(phone: Phone, _stranger: Phone, challenge: bytes) -> Submission:
+    report = RaspReport().encode().replace(b'"clear"', b'"spotless"', 1)
+    return phone.enrolment(challenge=challenge, rasp_report=report)
+
+
 def _request_redirected(phone: Phone, _stranger: Phone, challenge: bytes) -> Submission:
     request = ProtectedRequest(method="POST", url="https://api.example/v1/payments", body=b"{}")
     submission = phone.enrolment(challenge=challenge, request=request)
@@ -69,6 +74,13 @@ SUBMISSION_TAMPERS = (
         how="The RASP report that the proof covers is left out.",
         expected="proof_binding_mismatch",
         make=_report_dropped,
+        platforms=_BOTH,
+    ),
+    Tamper(
+        name="report_of_no_schema",
+        how="The RASP report, bound as it should be, gives a check a state that there is none of.",
+        expected="rasp_malformed",
+        make=_report_of_no_schema,
         platforms=_BOTH,
     ),
     Tamper(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Seconds. DynamoDB and KMS answer within tens of milliseconds from inside the Region: a second without an answer is a
-# lost connection. Three attempts of (1 + 1) s and standard mode's waits (below 1 and 2 s) end one call within 9 s,
-# inside the function's timeout, so that the phone gets a 503 of ours instead of the gateway's 504.
+# lost connection. Three attempts of (1 + 1) s and standard mode's waits (below 1 and 2 s) end one call within 9 s:
+# where one service is dead, the phone gets a 503 of ours before Lambda stops the function.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=1,

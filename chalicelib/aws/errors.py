@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
@@ -21,6 +20,5 @@ def answering(reason: MalfunctionReason, action: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise Malfunction(reason, f"{action}: {error.response.get('Error', {}).get('Code', 'no code')}") from error
-    # A body that is no answer of the service (a proxy's page) is not a BotoCoreError in botocore 1.44.
-    except (BotoCoreError, ResponseParserError) as error:
+    except BotoCoreError as error:
         raise Malfunction(reason, f"{action}: {type(error).__name__}") from error

@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 # KMS API reference, Sign: with MessageType RAW, KMS hashes messages of up to 4,096 bytes itself.
 _MAX_MESSAGE_BYTES: Final = 4_096
+_ALGORITHM: Final = "ECDSA_SHA_256"
 _P256_BYTES: Final = 32
 
 
@@ -49,13 +51,13 @@ class KmsSigner:
             raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: the message is longer than KMS takes")
         with answering(MalfunctionReason.SIGNER_UNAVAILABLE, "sign"):
             answer = self._client.sign(
-                KeyId=self._key_arn, Message=message, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+                KeyId=self._key_arn, Message=message, MessageType="RAW", SigningAlgorithm=_ALGORITHM
             )
-        if answer["KeyId"] != self._key_arn or answer["SigningAlgorithm"] != "ECDSA_SHA_256":
+        if answer.get("KeyId") != self._key_arn or answer.get("SigningAlgorithm") != _ALGORITHM:
             raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: another key or algorithm answered")
         try:
             # KMS gives DER (RFC 3279 section 2.2.3), JOSE wants r ‖ s (RFC 7518 section 3.4).
-            r, s = decode_dss_signature(answer["Signature"])
+            r, s = decode_dss_signature(answer.get("Signature", b""))
             return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
         except (ValueError, OverflowError) as error:
             raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "sign: not a P-256 signature") from error
@@ -63,16 +65,15 @@ class KmsSigner:
     def _read_public_key(self) -> EcPublicJwk:
         with answering(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key"):
             answer = self._client.get_public_key(KeyId=self._key_arn)
-        if answer["KeyId"] != self._key_arn:
-            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: another key answered")
-        if answer["KeySpec"] != "ECC_NIST_P256" or answer["KeyUsage"] != "SIGN_VERIFY":
-            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not ECC_NIST_P256 for SIGN_VERIFY")
         try:
-            public_key = load_der_public_key(answer["PublicKey"])
-        except ValueError as error:
+            public_key = load_der_public_key(answer.get("PublicKey", b""))
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: unreadable") from error
+        # The curve is read from the key and not from KMS's name for it: the key is what relying parties get.
         if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
-            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE, "get_public_key: not a P-256 key")
+            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not a P-256 key")
+        if answer.get("KeyUsage") != "SIGN_VERIFY" or _ALGORITHM not in answer.get("SigningAlgorithms", []):
+            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not for SIGN_VERIFY")
         numbers = public_key.public_numbers()
         return EcPublicJwk(x=numbers.x.to_bytes(_P256_BYTES, "big"), y=numbers.y.to_bytes(_P256_BYTES, "big"))
 

@@ -82,8 +82,9 @@ def local_stack(
             dynamodb.create_table(**table)
         key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
         bucket = f"assay-{STAGE}-static"
-        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        with static_site.serving(endpoint=endpoint, bucket=bucket, port=static_port) as issuer:
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        with static_site.serving(s3=s3, bucket=bucket, port=static_port) as issuer:
             configuration = _configuration(issuer=issuer, bucket=bucket, key_arn=key["KeyMetadata"]["Arn"])
             clock = ShiftableClock()
             documents = Documents(dynamodb, configuration["ASSAY_DOCUMENTS_TABLE"], clock=clock)

@@ -1,26 +1,28 @@
-"""What CloudFront is to the bucket: an origin without a path, in front of public files.
+"""What CloudFront is to the bucket: an origin without a path, in front of files that it alone may read.
 
-moto serves a bucket below its own name (`/bucket/key`), and an issuer is an origin without path. A bucket's name as a
-host name (`bucket.localhost`) would do, but resolves on some machines only.
+The bucket is private here as on AWS (`infra/data.yaml`): this server signs its reads, as the distribution's origin
+access control does, and anybody may read from this server. It is also why nothing reads moto's S3 directly: an issuer
+is an origin without path, and moto takes an unsigned `…/.well-known/jwks.json` for Cognito's.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import format_datetime
 from http import HTTPStatus
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-_RELAYED: Final = ("Content-Type", "Cache-Control", "ETag", "Last-Modified")
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, endpoint: str, bucket: str, port: int) -> None:
-        self.origin = urlsplit(endpoint).netloc
+    def __init__(self, s3: "S3Client", bucket: str, port: int) -> None:
+        self.s3 = s3
         self.bucket = bucket
         super().__init__(("127.0.0.1", port), _Handler)
 
@@ -31,35 +33,42 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        connection = HTTPConnection(self.server.origin, timeout=10)
+        # Without the query: the distribution's cache policy drops it.
+        key = unquote(urlsplit(self.path).path).removeprefix("/")
         try:
-            # Unsigned, as any client's: the query is dropped, as the distribution's cache policy does.
-            connection.request("GET", f"/{self.server.bucket}{quote(urlsplit(self.path).path)}")
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        if response.status != HTTPStatus.OK:  # S3's XML is of no use to anybody
-            body = b""
-        self.send_response(response.status)
-        for name in _RELAYED:
-            if (value := response.getheader(name)) and body:
-                self.send_header(name, value)
+            found = self.server.s3.get_object(Bucket=self.server.bucket, Key=key) if key else None
+        except self.server.s3.exceptions.NoSuchKey:
+            found = None
+        if found is None:
+            self._send(HTTPStatus.NOT_FOUND, {}, b"")
+            return
+        headers = {
+            "Content-Type": found["ContentType"],
+            "Cache-Control": found.get("CacheControl", "no-store"),
+            "ETag": found["ETag"],
+            "Last-Modified": format_datetime(found["LastModified"], usegmt=True),
+        }
+        self._send(HTTPStatus.OK, headers, found["Body"].read())
+
+    do_HEAD = do_GET  # noqa: N815 - named by HTTP
+
+    def _send(self, status: HTTPStatus, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    do_HEAD = do_GET  # noqa: N815 - named by HTTP
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
         """Nothing: this is a file server."""
 
 
 @contextmanager
-def serving(*, endpoint: str, bucket: str, port: int = 0) -> Iterator[str]:
+def serving(*, s3: "S3Client", bucket: str, port: int = 0) -> Iterator[str]:
     """Inside, the bucket's files are readable below the yielded origin, by anybody on this machine."""
-    with _Server(endpoint, bucket, port) as server:
+    with _Server(s3, bucket, port) as server:
         thread = threading.Thread(target=server.serve_forever, name="assay-static", daemon=True)
         thread.start()
         try:

@@ -8,6 +8,7 @@ is an origin without path, and moto takes an unsigned `…/.well-known/jwks.json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": found["ContentType"],
             "Cache-Control": found.get("CacheControl", "no-store"),
             "ETag": found["ETag"],
-            "Last-Modified": format_datetime(found["LastModified"], usegmt=True),
+            "Last-Modified": format_datetime(found["LastModified"].astimezone(UTC), usegmt=True),
         }
         self._send(HTTPStatus.OK, headers, found["Body"].read())
 

@@ -1,7 +1,7 @@
 """What phones make, the service's verifiers take; and each named defect is refused for its named reason.
 
 The stages are run by hand here, in the order of the service, so that a defect shows in the stage that has to see it.
-Defects that only an enrolled instance or the register can show are run against the service, in test_client.py.
+Defects that only an enrolled instance or the register can show are run against the service, in test_against_service.py.
 """
 
 from datetime import UTC, datetime

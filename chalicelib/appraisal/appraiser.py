@@ -23,7 +23,7 @@ STATUS_LIST: Final = "google_status"
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Why, and how bad; `applied` is None for a cap."""
+    """Why, and how bad; `applied` is None where it was no rule."""
 
     reason: AppraisalReason
     tier: Tier
@@ -44,10 +44,12 @@ def appraise(
     `status_list_at`: when the list was fetched. Where the policy bounds its age, None is too old.
 
     1. Every claim of the evidence is collected, by name. What the evidence does not bear is absent.
-    2. Each piece of evidence gets its own vector: a component that the policy affirms stands at the policy's value
-       where all its conditions hold, otherwise at 0 (no claim). A component that nothing looks at is not in the vector.
-    3. Every rule on that evidence is asked. One that holds lowers its component; one that looks at an absent claim
-       takes its `absent` outcome. No rule raises anything, so their order does not matter.
+    2. Every rule is asked, of each piece of evidence by itself. One that holds applies; one that looks at an absent
+       claim applies with its `absent` outcome.
+    3. Each piece gets its own vector. A component that the policy affirms stands at the policy's value where all its
+       conditions hold. Where one does not and no rule that applied looked at the same claim, it stands at 0: no claim
+       is made, and the tier is `none` at most. Then the rules that applied lower their components; none raises any, so
+       their order does not matter. A component that nothing spoke of is not in the vector.
     4. Required evidence that is missing caps the tier.
     5. The tier is the worst of all vectors and caps: software evidence lowers what hardware proved and never lifts it.
     """
@@ -96,19 +98,28 @@ def judge(claims: Mapping[str, ClaimValue], *, platform: Format, policy: Policy)
 def _apply(
     policy: Policy, kind: Evidence, format_: Format, claims: Mapping[str, ClaimValue]
 ) -> tuple[Vector, list[_Finding]]:
-    affirmed = [affirmation for affirmation in policy.affirmations if affirmation.evidence is kind]
-    vector = Vector(
-        {item.component: item.value if item.when.ask(claims) is Answer.HOLDS else NO_CLAIM for item in affirmed}
-    )
+    applied = [
+        (rule, outcome) for rule in policy.rules if rule.evidence is kind and (outcome := _outcome(rule, claims))
+    ]
+    looked_at = {name for rule, _ in applied for name in rule.when.claims}
+
+    values = {}
     findings = []
-    for rule in policy.rules:
-        if rule.evidence is not kind:
+    for affirmation in policy.affirmations:
+        if affirmation.evidence is not kind:
             continue
-        outcome = _outcome(rule, claims)
-        if outcome is not None:
-            vector = vector.lowered(outcome.component, outcome.value)
-            applied = AppliedRule(rule=rule.name, reason=outcome.reason, format=format_)
-            findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), applied))
+        open_ = affirmation.when.unmet(claims)
+        if not open_:
+            values[affirmation.component] = affirmation.value
+        elif not open_ <= looked_at:
+            values[affirmation.component] = NO_CLAIM
+            findings.append(_Finding(AppraisalReason.NOT_CONFIRMED, Tier.NONE, None))
+
+    vector = Vector(values)
+    for rule, outcome in applied:
+        vector = vector.lowered(outcome.component, outcome.value)
+        record = AppliedRule(rule=rule.name, reason=outcome.reason, format=format_)
+        findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), record))
     return vector, findings
 
 

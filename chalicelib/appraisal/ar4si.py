@@ -1,9 +1,9 @@
 """AR4SI's values for each component of the trustworthiness vector, under names that people can write in a policy.
 
 Source: draft-ietf-rats-ar4si-09, section 2.3.4 (the enumerations of each trustworthiness claim).
-Three values that AR4SI has for every component are not for policies to give. 0, no claim is made: `appraise` gives it
-to a component whose conditions could not be confirmed. 1, unexpected evidence, and 99, cryptographic validation failed:
-such evidence is refused and gets no verdict. -1, verifier malfunction: there is no verdict either, but an error.
+The values that AR4SI has for every component are not for policies to give. 0, no claim is made: `appraise` gives it to
+a component that could not be confirmed and that no rule explains. 1, unexpected evidence, and 99, cryptographic
+validation failed: such evidence is refused and gets no verdict. -1, verifier malfunction: an error, and no verdict.
 """
 
 from collections.abc import Mapping

@@ -84,6 +84,15 @@ class Condition:
 
     tests: tuple[Test, ...]
 
+    @property
+    def claims(self) -> frozenset[str]:
+        """The names that it looks at."""
+        return frozenset(test.claim.name for test in self.tests)
+
+    def unmet(self, claims: Mapping[str, ClaimValue]) -> frozenset[str]:
+        """The names whose tests do not hold."""
+        return frozenset(test.claim.name for test in self.tests if test.ask(claims) is not Answer.HOLDS)
+
     def ask(self, claims: Mapping[str, ClaimValue]) -> Answer:
         answers = {test.ask(claims) for test in self.tests}
         if Answer.FAILS in answers:

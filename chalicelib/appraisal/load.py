@@ -79,7 +79,7 @@ def _check_whole(root: Node, policy: Policy) -> None:
                     "asks for `rasp.library_listed`, but the policy lists no `attack_libraries`",
                 )
     touched = {(item.evidence, item.component) for item in policy.affirmations}
-    reasons = [cap.reason for cap in policy.missing.values()]
+    reasons = [AppraisalReason.NOT_CONFIRMED, *(cap.reason for cap in policy.missing.values())]
     for rule in policy.rules:
         for outcome in filter(None, (rule.outcome, rule.absent)):
             touched.add((rule.evidence, outcome.component))

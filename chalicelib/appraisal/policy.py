@@ -35,7 +35,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affirmation:
-    """The component stands at `value` where `when` holds, and otherwise at AR4SI's 0: no claim is made."""
+    """The component stands at `value` where `when` holds. What does not hold is for a rule to weigh, or else nothing
+    is known: the component then stands at AR4SI's 0."""
 
     evidence: Evidence
     component: Component

@@ -197,6 +197,12 @@ class AppraisalReason(_Explained):
     RASP_INJECTION = "rasp_injection", "Foreign code was loaded into the app."
     RASP_LIBRARY_LISTED = "rasp_library_listed", "A library known for attacks is loaded into the app."
 
+    # any evidence
+    NOT_CONFIRMED = (
+        "not_confirmed",
+        "Nothing speaks against the evidence, but what policy wants confirmed is not.",
+    )
+
 
 class MalfunctionReason(_Explained):
     STORE_UNAVAILABLE = "store_unavailable", "A table did not answer."

@@ -10,11 +10,14 @@ from typing import Self
 
 
 class Tier(Enum):
-    """How far a claim or a whole result is to be trusted; `severity` orders them for worst-of."""
+    """How far a claim or a whole result is to be trusted; `severity` orders them for worst-of.
+
+    NONE is worse than WARNING: who could not be judged gets no better for being odd as well.
+    """
 
     AFFIRMING = ("affirming", 0)  # "high"
-    NONE = ("none", 1)  # not enough evidence to say; a relying party treats it as missing
-    WARNING = ("warning", 2)  # "medium"
+    WARNING = ("warning", 1)  # "medium"
+    NONE = ("none", 2)  # not enough evidence to say; a relying party treats it as missing
     CONTRAINDICATED = ("contraindicated", 3)  # "low"
 
     def __init__(self, ear_status: str, severity: int) -> None:

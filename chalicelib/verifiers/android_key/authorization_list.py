@@ -23,14 +23,14 @@ class AuthorizationList:
         return None if value is None else der.integer(value, field=_field(tag))
 
     def integers(self, tag: int) -> tuple[int, ...]:
-        """A SET OF INTEGER, in the order sent; empty where it is absent."""
+        """A SET OF INTEGER, ascending; empty where it is absent."""
         value = self.values.get(tag)
         if value is None:
             return ()
         listed = der.members(value, tag=der.SET, field=_field(tag))
         if len(listed) > _MAX_SET:
             raise Malformed(f"{_field(tag)} has too many values")
-        return tuple(der.integer(member, field=_field(tag)) for member in listed)
+        return tuple(sorted(der.integer(member, field=_field(tag)) for member in listed))
 
     def octets(self, tag: int) -> bytes | None:
         value = self.values.get(tag)

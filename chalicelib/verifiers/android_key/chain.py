@@ -1,7 +1,8 @@
 """The certificate chain: bounded, ended at a pinned key, dated by its kind, and signed link by link.
 
-Not RFC 5280 path validation: a third of genuine chains fails it (no keyCertSign, cA FALSE or absent, empty distribution
-points). Names are not compared: a link is a signature by the next certificate's key, and nothing else is one.
+Not RFC 5280 path validation: a third of genuine chains fails it (no keyCertSign, attestation keys that are no
+authority, empty distribution points). Names are not compared: a link is a signature by the next certificate's key, and
+nothing else is one.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from chalicelib.verifiers.codec.public_keys import (
     read_public_key,
     signature_algorithm,
 )
-from chalicelib.verifiers.codec.x509 import Certificate, read_certificate
+from chalicelib.verifiers.codec.x509 import BASIC_CONSTRAINTS_OID, Certificate, read_certificate
 
 # docs/wire.md, section 4. Genuine chains have four or five certificates of at most 2,570 bytes.
 _MAX_CERTIFICATES: Final = 10
@@ -43,7 +44,7 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
         KEY_DESCRIPTION_OID,
         PROVISIONING_INFO_OID,
         "2.5.29.15",  # keyUsage: genuine attestation keys lack keyCertSign
-        "2.5.29.19",  # basicConstraints: genuine attestation keys state cA FALSE, or nothing
+        BASIC_CONSTRAINTS_OID,
     }
 )
 
@@ -105,6 +106,19 @@ def end_at_root(certificates: tuple[Certificate, ...], *, anchors: AnchorSet) ->
         roots=roots,
         serials=tuple(certificate.serial for certificate in certificates),
     )
+
+
+def check_authorities(certificates: tuple[Certificate, ...]) -> None:
+    """Raises Refusal, Malformed. Whatever signs another signer is a certification authority, in its bounds.
+
+    The phone's own attestation key signs the leaf and nothing else; genuine ones state cA FALSE, or nothing. All that
+    stands above it is the vendor's, and every genuine one states cA TRUE. RFC 5280 does not count self-issued
+    certificates against the path length; here they count, as names are not compared.
+    """
+    for below, certificate in enumerate(certificates[2:], start=1):
+        allowed = certificate.authority_over()
+        if allowed is None or below > allowed:
+            raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a certificate signs another signer and may not")
 
 
 def check_dates(certificates: tuple[Certificate, ...], *, provisioning: Provisioning, now: datetime) -> None:

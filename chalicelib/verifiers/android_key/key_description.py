@@ -52,9 +52,9 @@ class _RootOfTrustWithHash:
 class KeyDescription:
     """The software list is the system server's word, the hardware list that of the TEE or secure element.
 
-    Everything is the hardware list's, but for what only the system server can know (`application_id`, `module_hash`)
-    and `creation_time_ms`, which older phones state in hardware and newer ones in software. A root of trust or an
-    origin in the software list is what a software implementation writes: it is not read.
+    Everything is the hardware list's, but for what only the system server can know: `application_id`, `module_hash` and
+    `creation_time_ms`. A root of trust or an origin in the software list is what a software implementation writes, and
+    a time in the hardware list (nine genuine phones state one) is no clock's: neither is read.
     """
 
     attestation_version: int
@@ -87,8 +87,6 @@ def read_key_description(data: bytes) -> KeyDescription:
     hardware = read_authorization_list(decoded.hardware_enforced, field="hardwareEnforced")
     application_id = software.octets(tags.ATTESTATION_APPLICATION_ID)
     root_of_trust = hardware.values.get(tags.ROOT_OF_TRUST)
-    created_by_hardware = hardware.integer(tags.CREATION_DATE_TIME)
-    created_by_software = software.integer(tags.CREATION_DATE_TIME)
     return KeyDescription(
         attestation_version=der.integer(decoded.attestation_version, field="attestationVersion"),
         attestation_security_level=_level(decoded.attestation_security_level),
@@ -107,7 +105,7 @@ def read_key_description(data: bytes) -> KeyDescription:
         os_patch_level=hardware.integer(tags.OS_PATCH_LEVEL),
         vendor_patch_level=hardware.integer(tags.VENDOR_PATCH_LEVEL),
         boot_patch_level=hardware.integer(tags.BOOT_PATCH_LEVEL),
-        creation_time_ms=created_by_software if created_by_hardware is None else created_by_hardware,
+        creation_time_ms=software.integer(tags.CREATION_DATE_TIME),
         module_hash=software.octets(tags.MODULE_HASH),
         application_id=None if application_id is None else read_application_id(application_id),
         unknown_tags=tuple(sorted({*software.unknown_tags, *hardware.unknown_tags})),

@@ -14,6 +14,7 @@ from chalicelib.model.reasons import RefusalReason
 from chalicelib.model.submission import SubmittedAndroidKey
 from chalicelib.verifiers.android_key.chain import (
     UnverifiedChain,
+    check_authorities,
     check_dates,
     check_signatures,
     end_at_root,
@@ -42,7 +43,7 @@ def verify(
 
     3. a. Read the chain: its length and its certificates' sizes are bounded, their structure is strict.
        b. The chain ends at a root whose public key is pinned.
-       c. Each certificate is signed by the next, and those whose dates count are within them.
+       c. Each certificate is signed by the next, by one that may sign, and those whose dates count are within them.
     4. Revocation: not here. A revoked key is genuine evidence of low trust, and is judged again at each renewal by
        today's list; the serial numbers of the whole chain are among the claims.
     5. The provisioning information extension may stand beside the phone's own attestation key only. Its contents (CBOR,
@@ -65,17 +66,17 @@ def verify(
 def _verify(
     submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime
 ) -> VerifiedAndroidKey:
-    # 3a, 3b, without the signatures
     try:
+        # 3a, and the cheap part of 3b
         certificates = read_chain(submitted.x5c)
         chain = end_at_root(certificates, anchors=anchors)
+        # 5 and 6. Google says: take the extension nearest to the root, and ignore later ones. We refuse a chain that
+        # has later ones: no app of ours asks for an ATTEST_KEY, and whoever extends a chain is not to be enrolled.
+        _check_positions(certificates)
+        check_authorities(chain.certificates)
         provisioning = provisioning_of(chain.certificates)
     except Malformed as error:
         raise Refusal(RefusalReason.CHAIN_MALFORMED, str(error)) from error
-
-    # 5 and 6. Google says: take the extension nearest to the root, and ignore later ones. We refuse a chain that has
-    # later ones: no app of ours asks for an ATTEST_KEY, and somebody who extends a chain is not to be enrolled.
-    _check_positions(certificates)
     description = _description(certificates[0])
 
     # 7a

@@ -14,9 +14,12 @@ from cryptography.x509 import ObjectIdentifier
 from chalicelib.verifiers.codec import der
 from chalicelib.verifiers.codec.errors import Malformed
 
+BASIC_CONSTRAINTS_OID: Final = "2.5.29.19"  # RFC 5280 section 4.2.1.9
+
 _V3: Final = 2
 _MAX_SERIAL: Final = 1 << 159  # RFC 5280 section 4.1.2.2: positive, at most 20 octets
 _MAX_EXTENSIONS: Final = 32  # genuine certificates have at most six
+_UNLIMITED: Final = 1 << 16
 
 
 @asn1.sequence
@@ -59,6 +62,12 @@ class _TbsCertificate:
     extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
 
 
+@asn1.sequence
+class _BasicConstraints:
+    is_authority: Annotated[bool, asn1.Default(False)]
+    path_length: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Extension:
     """`value`: the contents of extnValue, usually DER of their own."""
@@ -82,6 +91,19 @@ class Certificate:
     extensions: tuple[Extension, ...]
     signature_algorithm: bytes
     signature: bytes
+
+    def authority_over(self) -> int | None:
+        """How many certification authorities basicConstraints lets stand below this one; None: it is none itself.
+
+        Raises Malformed.
+        """
+        extension = self.extension(BASIC_CONSTRAINTS_OID)
+        if extension is None:
+            return None
+        constraints = der.decode(_BasicConstraints, extension.value, field="basicConstraints")
+        if not constraints.is_authority:
+            return None
+        return _UNLIMITED if constraints.path_length is None else constraints.path_length
 
     def extension(self, oid: str) -> Extension | None:
         return next((extension for extension in self.extensions if extension.oid == oid), None)

@@ -1,0 +1,75 @@
+"""Trust anchors are keys, told apart by their exact bytes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
+from chalicelib.endorsements.google_roots import AOSP_SOFTWARE_SPKI_SHA256, GOOGLE_ANCHORS
+
+VECTORS = Path(__file__).resolve().parents[2] / "../shared/vectors"
+has_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the shared vectors are not beside the repository")
+
+
+def public_key(encoding=Encoding.PEM):
+    key = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    return key.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_a_public_key():
+    (anchor,) = anchors_from_pem(public_key(), name="test")
+    assert anchor.name == "test"
+    assert anchor.spki == public_key(Encoding.DER)
+
+
+def test_once_per_key():
+    anchors = anchors_from_pem(public_key() * 2, name="test")
+    assert len(tuple(anchors)) == 1
+    assert (anchors + anchors).anchors == anchors.anchors
+
+
+def test_an_empty_set_knows_nothing():
+    assert AnchorSet(()).by_spki(public_key(Encoding.DER)) is None
+
+
+def test_sets_join():
+    joined = GOOGLE_ANCHORS + anchors_from_pem(public_key(), name="test")
+    assert [joined.by_spki(anchor.spki) for anchor in joined] == list(joined)
+    assert len(tuple(joined)) == 3
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"",
+        b"no PEM",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
+        public_key() + b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    ],
+    ids=["empty", "text", "broken certificate", "private key", "one broken of two"],
+)
+def test_what_does_not_load_is_not_left_out(pem):
+    with pytest.raises(ValueError, match=r"."):
+        anchors_from_pem(pem, name="test")
+
+
+@has_vectors
+def test_googles_roots_are_the_published_ones():
+    roots = json.loads((VECTORS / "index.json").read_bytes())["roots"]
+    google = [root for root in roots if root["file"].startswith("roots/google/")]
+    assert {root["sha256_spki"] for root in google} == {anchor.spki_sha256 for anchor in GOOGLE_ANCHORS}
+    for root in google:
+        (anchor,) = anchors_from_pem((VECTORS / root["file"]).read_bytes(), name="google")
+        assert GOOGLE_ANCHORS.by_spki(anchor.spki) is not None
+
+
+@has_vectors
+def test_software_roots_are_known_and_not_trusted():
+    roots = json.loads((VECTORS / "index.json").read_bytes())["roots"]
+    software = {root["sha256_spki"] for root in roots if root["file"].startswith("roots/aosp_software/")}
+    assert software == AOSP_SOFTWARE_SPKI_SHA256
+    assert not software & {anchor.spki_sha256 for anchor in GOOGLE_ANCHORS}

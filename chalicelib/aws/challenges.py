@@ -294,7 +294,10 @@ def _why_cancelled(codes: list[str]) -> CommitOutcome:
         case ["None", "ConditionalCheckFailed", *_]:
             raise _repeated()
         # Only where the hold was good and nothing else went wrong is a failed condition the instance's own word.
-        case ["None", "None", *moves] if set(moves) <= {"None", "ConditionalCheckFailed"} and set(moves) != {"None"}:
+        case ["None", "None", *moves] if "ConditionalCheckFailed" in moves and set(moves) <= {
+            "None",
+            "ConditionalCheckFailed",
+        }:
             return CommitOutcome.INSTANCE_CONFLICT
         case _:
             codes_seen = ", ".join(sorted({*codes} - {"None"}))

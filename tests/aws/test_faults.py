@@ -151,6 +151,7 @@ def test_a_cancelled_commit_says_whose_condition_failed(dynamodb, actions, codes
     "codes",
     [
         (),
+        ("None", "None"),
         ("None", "None", "None", "None"),
         ("TransactionConflict", "None", "None", "None"),
         ("TransactionConflict", "None", "ConditionalCheckFailed", "None"),

@@ -12,6 +12,8 @@ from typing import Final
 
 import click
 
+from assay_toolkit.local import control
+from assay_toolkit.local import control
 from assay_toolkit.local.stack import LocalStack, local_stack
 
 # Powertools prints metrics for CloudWatch on standard output, which is for people here.
@@ -55,26 +57,29 @@ def serve(
     with (
         nullcontext(sys.stderr) if log is None else log.open("a", encoding="utf-8") as stream,
         local_stack(log=stream, port=port, static_port=static_port, audience_keys=keys) as stack,
+        control.serving(stack.clock) as control_url,
     ):
         if ready_file is not None:
-            _write_whole(ready_file, json.dumps(reachable(stack), indent=2) + "\n")
-        for line in directions(stack):
+            _write_whole(ready_file, json.dumps(reachable(stack, control_url=control_url), indent=2) + "\n")
+        for line in directions(stack, control_url=control_url):
             click.echo(line)
         stopped.wait()
 
 
-def reachable(stack: LocalStack) -> dict[str, object]:
-    """What another process needs: `service`, `issuer`, `jwks`, the local AWS, and an operator's environment."""
+def reachable(stack: LocalStack, *, control_url: str) -> dict[str, object]:
+    """What another process needs: `service`, `control`, `issuer`, `jwks`, the local AWS, an operator's environment."""
     return {
         "service": stack.url,
+        "control": control_url,
         "issuer": stack.issuer,
         "jwks": f"{stack.issuer}/.well-known/jwks.json",
+        "control": control_url,
         "aws": stack.endpoint,
         "environment": stack.operator_environment,
     }
 
 
-def directions(stack: LocalStack) -> list[str]:
+def directions(stack: LocalStack, *, control_url: str) -> list[str]:
     exports = [f"  export {name}={shlex.quote(value)}" for name, value in stack.operator_environment.items()]
     return [
         f"Assay listens at {stack.url}",
@@ -83,8 +88,14 @@ def directions(stack: LocalStack) -> list[str]:
         "A phone:",
         f"  assay simulate android --service {stack.url} --app demo-bank --audience https://api.bank.example",
         "",
+        "Ten minutes later:",
+        f"  curl {control_url}/clock --data '{{\"seconds\": 600}}'",
+        "",
         "For `assay policy`, `assay app` and the AWS CLI in another shell:",
         *exports,
+        "",
+        "To let ten minutes pass:",
+        f"  curl -d '{{\"seconds\": 600}}' {control_url}/clock",
         "",
         "Interrupt it to stop; nothing is kept.",
     ]

@@ -4,13 +4,12 @@ What the gateway does before the function is asked is done here: bodies become t
 are none), bodies above its limit and unknown paths are answered in the forms of `infra/gateway-responses.yaml`.
 """
 
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import yaml
@@ -18,6 +17,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalGateway
 
+from assay_toolkit.local.background import LoopbackServer, running
 from assay_toolkit.local.checkout import ROOT
 
 # API Gateway's own limit on a payload (quotas for REST APIs): 10 MB.
@@ -60,11 +60,7 @@ def gateway_responses() -> dict[str, GatewayResponse]:
     }
 
 
-class _Server(ThreadingHTTPServer):
-    # The default of 5 drops connections when tests race with dozens of threads.
-    request_queue_size = 128
-    daemon_threads = True
-
+class _Server(LoopbackServer):
     def __init__(self, app: Chalice, port: int) -> None:
         self.gateway = LocalGateway(app, Config.create(app_name=app.app_name))
         self.app = app
@@ -144,11 +140,5 @@ def _is_length(text: str) -> bool:
 @contextmanager
 def serving(app: Chalice, *, port: int = 0) -> Iterator[str]:
     """Inside, the app answers at the yielded URL (loopback; `port` 0: a free one). `app` must be thread-aware."""
-    with _Server(app, port) as server:
-        thread = threading.Thread(target=server.serve_forever, name="assay-http", daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server(app, port), name="assay-http") as url:
+        yield url

@@ -5,23 +5,22 @@ access control does, and anybody may read from this server. It is also why nothi
 is an origin without path, and moto takes an unsigned `…/.well-known/jwks.json` for Cognito's.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from assay_toolkit.local.background import LoopbackServer, running
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LoopbackServer):
     def __init__(self, s3: "S3Client", bucket: str, port: int) -> None:
         self.s3 = s3
         self.bucket = bucket
@@ -69,11 +68,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(*, s3: "S3Client", bucket: str, port: int = 0) -> Iterator[str]:
     """Inside, the bucket's files are readable below the yielded origin, by anybody on this machine."""
-    with _Server(s3, bucket, port) as server:
-        thread = threading.Thread(target=server.serve_forever, name="assay-static", daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server(s3, bucket, port), name="assay-static") as origin:
+        yield origin

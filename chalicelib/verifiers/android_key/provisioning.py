@@ -9,11 +9,9 @@ Source: https://source.android.com/docs/core/ota/modular-system/remote-key-provi
 from collections.abc import Sequence
 from typing import Final
 
-from cryptography.hazmat import asn1
-from cryptography.x509 import ObjectIdentifier
-
 from chalicelib.model.claims import Provisioning
 from chalicelib.verifiers.codec import der
+from chalicelib.verifiers.codec.errors import Malformed
 from chalicelib.verifiers.codec.x509 import Certificate
 
 PROVISIONING_INFO_OID: Final = "1.3.6.1.4.1.11129.2.1.30"
@@ -22,12 +20,6 @@ _SERIAL_NUMBER: Final = "2.5.4.5"
 _TITLE: Final = "2.5.4.12"
 _ORGANIZATION: Final = "2.5.4.10"
 _COMMON_NAME: Final = "2.5.4.3"
-
-
-@asn1.sequence
-class _Attribute:
-    type: ObjectIdentifier
-    value: asn1.TLV
 
 
 def provisioning_of(chain: Sequence[Certificate]) -> Provisioning:
@@ -54,6 +46,8 @@ def _attributes(name: bytes) -> list[tuple[str, bytes]]:
     attributes: list[tuple[str, bytes]] = []
     for relative in der.members(der.one(name, field="subject"), tag=der.SEQUENCE, field="subject"):
         for value in der.members(relative, tag=der.SET, field="subject"):
-            attribute = der.decode(_Attribute, der.raw(value), field="subject")
-            attributes.append((attribute.type.dotted_string, bytes(attribute.value.data)))
+            parts = der.members(value, tag=der.SEQUENCE, field="subject")
+            if len(parts) != 2:
+                raise Malformed("an attribute of the subject is not a type and a value")
+            attributes.append((der.oid(parts[0], field="subject"), bytes(parts[1].data)))
     return attributes

@@ -8,6 +8,7 @@ declares stays bytes. Callers bound the size.
 from typing import Final, TypeVar
 
 from cryptography.hazmat import asn1
+from cryptography.x509 import ObjectIdentifier
 
 from chalicelib.verifiers.codec.errors import Malformed
 
@@ -89,6 +90,11 @@ def octets(value: Tlv, *, field: str) -> bytes:
     if value.tag_bytes != _OCTET_STRING:
         raise Malformed(f"{field} is not an OCTET STRING")
     return bytes(value.data)
+
+
+def oid(value: Tlv, *, field: str) -> str:
+    """Dotted decimal."""
+    return decode(ObjectIdentifier, raw(value), field=field).dotted_string
 
 
 def boolean(value: Tlv, *, field: str) -> bool:

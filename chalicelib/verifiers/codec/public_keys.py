@@ -13,7 +13,6 @@ from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from cryptography.x509 import ObjectIdentifier
 
 from chalicelib.verifiers.codec import der
 from chalicelib.verifiers.codec.errors import Malformed
@@ -58,17 +57,6 @@ _RSA_EXPONENTS: Final = range(65537, 1 << 33, 2)
 class _Spki:
     algorithm: asn1.TLV
     subject_public_key: asn1.BitString
-
-
-@asn1.sequence
-class _AlgorithmAlone:
-    oid: ObjectIdentifier
-
-
-@asn1.sequence
-class _AlgorithmWithParameters:
-    oid: ObjectIdentifier
-    parameters: asn1.TLV
 
 
 @asn1.sequence
@@ -150,10 +138,9 @@ def is_signed_by(key: PublicKey, *, algorithm: SignatureAlgorithm, signature: by
 
 def _algorithm(value: der.Tlv) -> tuple[str, bytes | None]:
     parts = der.members(value, tag=der.SEQUENCE, field="algorithm")
-    if len(parts) == 1:
-        return der.decode(_AlgorithmAlone, der.raw(value), field="algorithm").oid.dotted_string, None
-    decoded = der.decode(_AlgorithmWithParameters, der.raw(value), field="algorithm")
-    return decoded.oid.dotted_string, der.raw(decoded.parameters)
+    if len(parts) not in {1, 2}:
+        raise Malformed("the public key's algorithm has too few or too many fields")
+    return der.oid(parts[0], field="algorithm"), der.raw(parts[1]) if len(parts) == 2 else None
 
 
 def _ec(spki: bytes, key: bytes, parameters: bytes | None) -> PublicKey:

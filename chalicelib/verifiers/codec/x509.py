@@ -38,19 +38,12 @@ class _Validity:
 @asn1.sequence
 class _Extension:
     oid: ObjectIdentifier
+    critical: Annotated[bool, asn1.Default(False)]
     value: bytes
 
 
 @asn1.sequence
-class _CriticalExtension:
-    # Raw: two StrongBox leaves of 2018 (Pixel 3, Pixel 3 XL) write this BOOLEAN as 0x01.
-    oid: ObjectIdentifier
-    critical: asn1.TLV
-    value: bytes
-
-
-@asn1.sequence
-class _TbsCertificate:
+class _TbsFields:
     # Unique identifiers (tags 1 and 2) are not declared, hence refused: no vendor writes them since X.509 v3.
     version: Annotated[int, asn1.Explicit(0)]
     serial: int
@@ -59,6 +52,15 @@ class _TbsCertificate:
     validity: _Validity
     subject: asn1.TLV
     spki: asn1.TLV
+
+
+@asn1.sequence
+class _TbsCertificate(_TbsFields):
+    extensions: Annotated[list[_Extension] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class _TolerantTbsCertificate(_TbsFields):
     extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
 
 
@@ -113,7 +115,7 @@ def read_certificate(data: bytes) -> Certificate:
     """A v3 certificate with nothing after it. Raises Malformed."""
     outer = der.decode(_Certificate, data, field="certificate")
     tbs = der.raw(outer.tbs_certificate)
-    inner = der.decode(_TbsCertificate, tbs, field="tbsCertificate")
+    inner, extensions = _tbs(tbs)
     algorithm = der.raw(outer.signature_algorithm)
     if inner.version != _V3:
         raise Malformed("the certificate is not of version 3")
@@ -132,7 +134,7 @@ def read_certificate(data: bytes) -> Certificate:
         not_before=inner.validity.not_before.as_datetime().replace(tzinfo=UTC),
         not_after=inner.validity.not_after.as_datetime().replace(tzinfo=UTC),
         spki=_sequence(inner.spki, field="subjectPublicKeyInfo"),
-        extensions=_extensions(inner.extensions or []),
+        extensions=extensions,
         signature_algorithm=algorithm,
         signature=outer.signature.as_bytes(),
     )
@@ -144,21 +146,35 @@ def _sequence(value: der.Tlv, *, field: str) -> bytes:
     return der.raw(value)
 
 
-def _extensions(listed: list[der.Tlv]) -> tuple[Extension, ...]:
-    if len(listed) > _MAX_EXTENSIONS:
+def _tbs(tbs: bytes) -> tuple[_TbsFields, tuple[Extension, ...]]:
+    try:
+        strict = der.decode(_TbsCertificate, tbs, field="tbsCertificate")
+        extensions = tuple(
+            Extension(oid=extension.oid.dotted_string, critical=extension.critical, value=extension.value)
+            for extension in strict.extensions or []
+        )
+        fields: _TbsFields = strict
+    except Malformed:
+        # Extension by extension in Python costs ten times as much: only where the strict shape, which nearly every
+        # certificate has, does not fit.
+        tolerant = der.decode(_TolerantTbsCertificate, tbs, field="tbsCertificate")
+        extensions = tuple(_extension(value) for value in (tolerant.extensions or [])[: _MAX_EXTENSIONS + 1])
+        fields = tolerant
+    if len(extensions) > _MAX_EXTENSIONS:
         raise Malformed("the certificate has too many extensions")
-    extensions = tuple(_extension(value) for value in listed)
     if len({extension.oid for extension in extensions}) != len(extensions):
         raise Malformed("the certificate has the same extension twice")
-    return extensions
+    return fields, extensions
 
 
 def _extension(value: der.Tlv) -> Extension:
-    if len(der.members(value, tag=der.SEQUENCE, field="extension")) == 2:
-        plain = der.decode(_Extension, der.raw(value), field="extension")
-        return Extension(plain.oid.dotted_string, critical=False, value=plain.value)
-    marked = der.decode(_CriticalExtension, der.raw(value), field="extension")
-    # X.690 section 11.5: FALSE is the default and is not written.
-    if not der.boolean(marked.critical, field="critical"):
-        raise Malformed("an extension writes a default value")
-    return Extension(marked.oid.dotted_string, critical=True, value=marked.value)
+    """Tolerated: a critical BOOLEAN of 0x01, as two StrongBox leaves of 2018 have it (Pixel 3, Pixel 3 XL)."""
+    parts = der.members(value, tag=der.SEQUENCE, field="extension")
+    if len(parts) not in {2, 3}:
+        raise Malformed("an extension has too few or too many fields")
+    critical = len(parts) == 3
+    if critical and not der.boolean(parts[1], field="critical"):
+        raise Malformed("an extension writes a default value")  # X.690 section 11.5
+    return Extension(
+        oid=der.oid(parts[0], field="extnID"), critical=critical, value=der.octets(parts[-1], field="extnValue")
+    )

@@ -1,6 +1,7 @@
 """What `assay policy` and `assay app` share: the documents table, reached with the operator's own AWS credentials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import boto3
@@ -24,7 +25,7 @@ def table_option(command: _F) -> _F:
 
 def publish(*, table: str, kind: str, body: bytes) -> str:
     """Stores the document, which changes nothing yet; its digest."""
-    with _Explained():
+    with _explained():
         return _documents(table).put(kind=kind, body=body)
 
 
@@ -35,7 +36,7 @@ def activate(
 
     `check` reads the document as the service will; a ValueError of its own refuses it before anything is written.
     """
-    with _Explained():
+    with _explained():
         documents = _documents(table)
         try:
             check(documents.read(digest))
@@ -50,15 +51,12 @@ def _documents(table: str) -> Documents:
     return Documents(boto3.client("dynamodb"), table)
 
 
-class _Explained:
+@contextmanager
+def _explained() -> Iterator[None]:
     """Turns what the store says into one line for the operator."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        match error:
-            case ActivationConflict():
-                raise click.ClickException("not activated: somebody activated another document meanwhile") from error
-            case DocumentUnknown() | Malfunction():
-                raise click.ClickException(str(error)) from error
+    try:
+        yield
+    except ActivationConflict as error:
+        raise click.ClickException("not activated: somebody activated another document meanwhile") from error
+    except (DocumentUnknown, Malfunction) as error:
+        raise click.ClickException(str(error)) from error

@@ -8,6 +8,7 @@ from assay_toolkit import documents_cli
 from assay_toolkit.policy_schema import policy_schema, rendered
 from assay_toolkit.yaml_source import Source
 from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
+from chalicelib.appraisal.policy import Outcome
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.verdict import Advice
 
@@ -83,24 +84,22 @@ def activate(digest: str, author: str, reason: str, table: str) -> None:
 def _described(loaded: Policy) -> list[str]:
     lines = [loaded.id, "", "Rules:"]
     for rule in loaded.rules:
-        outcomes = [("", rule.outcome)]
+        lines.append(f"  {rule.name}: {_outcome(rule.outcome)}")
         if rule.absent != rule.outcome:
-            outcomes.append(("absent: ", rule.absent) if rule.absent else ("absent: ignored", rule.outcome))
-        for prefix, outcome in outcomes:
-            if prefix == "absent: ignored":
-                lines.append(f"  {rule.name}: {prefix}")
-                continue
-            effect = f"{outcome.component.value} {outcome.value}"
-            lines.append(f"  {rule.name}: {prefix}{effect}, {outcome.reason.value}: {outcome.reason.sentence}")
+            lines.append(f"  {rule.name}: absent: {_outcome(rule.absent) if rule.absent else 'ignored'}")
     lines += ["", "Without a RASP report:"]
-    lines += [f"  at most {cap.tier.ear_status}, {_sentence(cap.reason)}" for cap in loaded.missing.values()]
+    lines += [f"  at most {cap.tier.ear_status}, {_reason(cap.reason)}" for cap in loaded.missing.values()]
     lines += ["", "Advice:"]
     for tier, by_action in loaded.advice.items():
         lines += [f"  {tier.ear_status}: {action}: {_advice(advice)}" for action, advice in by_action.items()]
     return lines
 
 
-def _sentence(reason: AppraisalReason) -> str:
+def _outcome(outcome: Outcome) -> str:
+    return f"{outcome.component.value} {outcome.value}, {_reason(outcome.reason)}"
+
+
+def _reason(reason: AppraisalReason) -> str:
     return f"{reason.value}: {reason.sentence}"
 
 

@@ -1,0 +1,225 @@
+"""`assay policy` and `assay app`: complaints with file and line, and documents that reach the table or do not."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+from moto import mock_aws
+
+from assay_toolkit.cli import main
+from assay_toolkit.local.moto_lock import atomic_dynamodb
+from assay_toolkit.local.template import tables
+from assay_toolkit.policy import compile_policy
+from assay_toolkit.policy_schema import policy_schema, rendered
+from assay_toolkit.register import compile_register
+from assay_toolkit.yaml_source import Source, SourceInvalid
+from chalicelib.aws.documents import Documents
+from chalicelib.endorsements.register import load_register
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+BASELINE = POLICIES / "baseline.yaml"
+DEMO_BANK = POLICIES / "apps/demo-bank.yaml"
+PAYMENTS = "https://payments.bank.example"
+TABLE = "assay-test-documents"
+
+
+@pytest.fixture
+def assay():
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, name="policy.yaml"):
+        file = tmp_path / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture
+def documents(monkeypatch):
+    made_up = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
+    for name, value in made_up.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("ASSAY_DOCUMENTS_TABLE", TABLE)
+    with mock_aws(), atomic_dynamodb():
+        client = boto3.client("dynamodb")
+        for table in tables(stage="test"):
+            client.create_table(**table)
+        yield Documents(client, TABLE)
+
+
+def line_of(file, text):
+    return next(number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "sentence"),
+    [
+        ("android.revoked: {equals: revoked}", "android.revoked: {equals: revokd}", "revokd", "`revoked`"),
+        ("reason: android_package_foreign", "reason: a_reason", "a_reason", "no reason"),
+        (
+            "    high: {decision: allow}\n    medium: {decision: allow",
+            "    medium: {decision: allow",
+            "login:",
+            "`high`",
+        ),
+        ("version: 1", "version: 1\nversion: 1", None, "a second time"),
+        ("version: 1", "version: 2026-01-01", "2026", "quote it if it is text"),
+        ("version: 1", "version: 1.5", "1.5", "whole number"),
+        ("version: 1", "version: !!python/name:os.system", "os.system", "neither text"),
+        ("name: baseline", "name: [", None, "is not YAML"),
+        ("name: baseline", "name: &a baseline\nrevocation: *a", "&a", "alias"),
+        ("name: baseline", "name: baseline\n1: one", "1: one", "a key that is no text"),
+    ],
+)
+def test_a_complaint_names_file_and_line(assay, written, old, new, line, sentence):
+    text = BASELINE.read_text(encoding="utf-8")
+    assert old in text
+    file = written(text.replace(old, new, 1))
+    output = assay("policy", "lint", file, code=1)
+    assert output.startswith(f"Error: {file}:")
+    assert sentence in output
+    if line is not None:
+        assert f"{file}:{line_of(file, line)}: " in output
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"--- 1\n--- 2\n", b"a: \x00"])
+def test_what_is_no_yaml_text_is_refused(tmp_path, content):
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SourceInvalid):
+        Source(file)
+
+
+def test_a_file_that_is_not_there(assay, tmp_path):
+    assert "No such file" in assay("policy", "lint", tmp_path / "nowhere.yaml", code=1)
+
+
+def test_yes_and_no_are_not_quietly_turned_into_names(written):
+    source = Source(written("a: yes\nb: 'yes'\nc: 0x1f\n"))
+    assert source.root.value == {"a": True, "b": "yes", "c": 31}
+
+
+def test_comments_do_not_change_the_digest(written):
+    commented = written(BASELINE.read_text(encoding="utf-8").replace("rules:", "# one more remark\nrules:", 1))
+    assert compile_policy(commented) == compile_policy(BASELINE)
+
+
+def test_lint_names_the_digest(assay):
+    digest = hashlib.sha256(compile_policy(BASELINE)).hexdigest()
+    assert assay("policy", "lint", BASELINE) == f"{BASELINE}: baseline@{digest}\n"
+
+
+def test_show_tells_the_policy_and_its_canonical_form(assay):
+    output = assay("policy", "show", BASELINE)
+    assert "android-bootloader: configuration 96, android_bootloader_unlocked: The bootloader is unlocked." in output
+    assert "rasp-developer-mode: absent: ignored" in output
+    assert "warning: transfer: step_up, acr phr" in output
+    assert assay("policy", "show", "--canonical", BASELINE).encode() == compile_policy(BASELINE)
+
+
+def test_the_schemas_for_editors(assay):
+    assert assay("policy", "schema") == rendered(policy_schema())
+    assert (POLICIES / "policy.schema.json").read_text(encoding="utf-8") == rendered(policy_schema())
+    for_apps = json.loads((POLICIES / "apps/app.schema.json").read_text(encoding="utf-8"))
+    for schema, file in ((policy_schema(), BASELINE), (for_apps, DEMO_BANK)):
+        Draft202012Validator.check_schema(schema)
+        validator = Draft202012Validator(schema)
+        value = Source(file).root.value
+        assert list(validator.iter_errors(value)) == []
+        assert not validator.is_valid(value | {"typo": 1})
+
+
+def test_a_policy_is_published_and_then_put_in_force(assay, documents):
+    digest = assay("policy", "publish", BASELINE).strip()
+    assert documents.read(digest) == compile_policy(BASELINE)
+    assert documents.active() == {}
+    output = assay("policy", "activate", digest, "--author", "ana", "--reason", "first policy")
+    assert output == f"in force: {digest}, the first one\n"
+    assert documents.active() == {"policy": digest}
+
+
+def test_an_activation_says_what_it_replaces(assay, documents, written):
+    first = assay("policy", "publish", BASELINE).strip()
+    renamed = written(BASELINE.read_text(encoding="utf-8").replace("name: baseline", "name: stricter", 1))
+    second = assay("policy", "publish", renamed).strip()
+    for digest in (first, second):
+        output = assay("policy", "activate", digest, "--author", "ana", "--reason", "because")
+    assert output == f"in force: {second}, instead of {first}\n"
+    assert [entry.digest for entry in documents.history(kind="policy")] == [first, second]
+
+
+@pytest.mark.parametrize("kind", ["policy", "app"])
+def test_a_document_that_does_not_load_is_not_put_in_force(assay, documents, kind):
+    digest = documents.put(kind="policy" if kind == "policy" else "apps", body=b"{}")
+    output = assay(kind, "activate", digest, "--author", "ana", "--reason", "in a hurry", code=1)
+    assert "does not load" in output
+    assert documents.active() == {}
+
+
+def test_a_register_is_no_policy(assay, documents):
+    digest = assay("app", "publish", DEMO_BANK).strip()
+    assert "does not load" in assay("policy", "activate", digest, "--author", "a", "--reason", "b", code=1)
+    assert documents.active() == {}
+
+
+def test_a_document_that_is_not_stored_is_not_put_in_force(assay, documents):
+    assay("policy", "activate", "0" * 64, "--author", "ana", "--reason", "a slip", code=1)
+    assert documents.active() == {}
+
+
+def test_a_register_is_published_and_then_put_in_force(assay, documents):
+    digest = assay("app", "publish", DEMO_BANK).strip()
+    assay("app", "activate", digest, "--author", "ana", "--reason", "the bank")
+    assert documents.active() == {"apps": digest}
+
+
+def test_apps_are_linted_together(assay, written):
+    assert assay("app", "lint", DEMO_BANK) == "demo-bank: 3 audiences\n"
+    twin = written(DEMO_BANK.read_text(encoding="utf-8"), name="twin.yaml")
+    assert "as another file does" in assay("app", "lint", DEMO_BANK, twin, code=1)
+
+
+def test_a_complaint_about_an_app_names_file_and_line(assay, written):
+    text = DEMO_BANK.read_text(encoding="utf-8").replace("minimum_tier: medium", "minimum_tier: some", 1)
+    file = written(text, name="bank.yaml")
+    assert f"{file}:{line_of(file, 'minimum_tier: some')}: " in assay("app", "lint", file, code=1)
+    nameless = written(text.replace("app: demo-bank", "name: demo-bank", 1), name="nameless.yaml")
+    assert f"{nameless}:1: wants the member `app`" in assay("app", "lint", nameless, code=1)
+
+
+def test_a_key_is_given_to_an_audience(assay, written):
+    registered = load_register(compile_register([DEMO_BANK]))["demo-bank"].audiences[PAYMENTS].encryption_jwk
+    key = {**registered, "kid": "the-one-of-today"}
+    compiled = compile_register([DEMO_BANK], audience_keys={("demo-bank", PAYMENTS): key})
+    assert load_register(compiled)["demo-bank"].audiences[PAYMENTS].encryption_jwk == key
+    file = written(json.dumps(key), name="key.json")
+    assert assay("app", "lint", DEMO_BANK, "--audience-key", "demo-bank", PAYMENTS, file)
+
+
+@pytest.mark.parametrize(
+    ("app", "audience", "content", "sentence"),
+    [
+        ("demo-bank", "https://api.bank.example", "{}", "no confidential audience"),
+        ("other-bank", PAYMENTS, "{}", "no confidential audience"),
+        ("demo-bank", PAYMENTS, "{}", "lacks the member `kty`"),
+        ("demo-bank", PAYMENTS, "[", "no JWK can be read"),
+    ],
+)
+def test_a_key_that_fits_nowhere_is_refused(assay, written, app, audience, content, sentence):
+    file = written(content, name="key.json")
+    output = assay("app", "lint", DEMO_BANK, "--audience-key", app, audience, file, code=1)
+    assert sentence in output

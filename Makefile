@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check lock clean
+.PHONY: help setup demo serve test check interop lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,11 @@ check: setup  ## Style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## Everything that CI runs
+# The interop tests verify tokens with another language's library; without Node they skip and say why.
+interop: tests/interop/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/interop --no-audit --no-fund --silent; fi
+
+test: check interop  ## Everything that CI runs
 	$(BIN)/python -m pytest -n 2
 
 lock:  ## Rewrite the lock files (needs uv)

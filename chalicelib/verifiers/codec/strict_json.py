@@ -56,6 +56,8 @@ def _check_depth(text: str, max_depth: int) -> None:
                     raise Malformed(f"JSON is nested deeper than {max_depth}")
             case "]" | "}":
                 depth -= 1
+            case _:
+                pass  # a string
 
 
 def _check_surrogates(value: JsonValue) -> None:

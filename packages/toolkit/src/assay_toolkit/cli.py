@@ -6,8 +6,7 @@ import click
 
 _COMMANDS = {
     "app": "assay_toolkit.register:app",
-    "demo": "assay_toolkit.demo:demo",
-    "keys": "assay_toolkit.keys:keys",
+    "demo": "assay_toolkit.demo.command:demo",
     "policy": "assay_toolkit.policy:policy",
     "serve": "assay_toolkit.local.serve:serve",
     "simulate": "assay_toolkit.simulator.command:simulate",

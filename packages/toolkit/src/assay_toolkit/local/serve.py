@@ -13,7 +13,6 @@ from typing import Final
 import click
 
 from assay_toolkit.local import control
-from assay_toolkit.local import control
 from assay_toolkit.local.stack import LocalStack, local_stack
 
 # Powertools prints metrics for CloudWatch on standard output, which is for people here.
@@ -73,7 +72,6 @@ def reachable(stack: LocalStack, *, control_url: str) -> dict[str, object]:
         "control": control_url,
         "issuer": stack.issuer,
         "jwks": f"{stack.issuer}/.well-known/jwks.json",
-        "control": control_url,
         "aws": stack.endpoint,
         "environment": stack.operator_environment,
     }

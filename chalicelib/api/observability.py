@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Final, TextIO
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from chalice.app import Request, Response
 
 from chalicelib.service.ports import Clock
@@ -23,9 +23,11 @@ class LocationOnly(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and record.exc_info[0] is not None:
-            kind, _, trace = record.exc_info
+            kind, error, trace = record.exc_info
             record.exception_type = kind.__qualname__
-            record.location = [
+            if error.__cause__ is not None:
+                record.caused_by = type(error.__cause__).__qualname__
+            record.frames = [
                 f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)
             ]
             record.exc_info = None
@@ -60,9 +62,13 @@ def log_requests(log: Logger, clock: Clock) -> Middleware:
         log.info(
             "request", method=event.method, route=event.path, status=response.status_code, milliseconds=milliseconds
         )
-        with single_metric(name="Answers", unit=MetricUnit.Count, value=1, namespace=_NAMESPACE) as metric:
-            metric.add_dimension(name="route", value=event.path)
-            metric.add_dimension(name="status", value=str(response.status_code))
+        # Of its own per request: the shared `Metrics` is no use to threads, which the local server has.
+        metrics = EphemeralMetrics(namespace=_NAMESPACE, service=NAME)
+        metrics.add_metric(name="Answers", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="AnswerTime", unit=MetricUnit.Milliseconds, value=milliseconds)
+        metrics.add_dimension(name="route", value=event.path)
+        metrics.add_dimension(name="status", value=str(response.status_code))
+        metrics.flush_metrics()
         return response
 
     return middleware

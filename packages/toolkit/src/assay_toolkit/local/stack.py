@@ -25,6 +25,7 @@ from chalicelib.aws.documents import Documents
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 STAGE: Final = "local"
 _TIMEOUT: Final = 15  # seconds, as .chalice/config.json has it
@@ -50,6 +51,7 @@ class LocalStack:
     app: Chalice
     documents: Documents
     dynamodb: "DynamoDBClient"
+    s3: "S3Client"
 
     @property
     def operator_environment(self) -> dict[str, str]:
@@ -101,6 +103,7 @@ def local_stack(
                     app=app,
                     documents=documents,
                     dynamodb=dynamodb,
+                    s3=s3,
                 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
+from typing import Self
 
 from chalicelib.model.descriptor import Descriptor
 from chalicelib.model.keys import EcPublicJwk
@@ -225,6 +226,27 @@ class KeptAndroid:
     packages: tuple[AndroidPackage, ...]
     signature_digests: tuple[bytes, ...]
 
+    @classmethod
+    def of(cls, verified: VerifiedAndroidKey) -> Self:
+        root, app = verified.root_of_trust, verified.application_id
+        return cls(
+            # Without the leaf's: the app chooses it, and unless it does it is 1 for every key (KeyMint's Tag.aidl,
+            # CERTIFICATE_SERIAL). A list that named 1 would reject every phone.
+            certificate_serials=verified.certificate_serials[1:],
+            security_level=verified.security_level,
+            provisioning=verified.provisioning,
+            attestation_version=verified.attestation_version,
+            device_locked=root.device_locked if root else None,
+            verified_boot_state_raw=root.verified_boot_state_raw if root else None,
+            verified_boot_key=root.verified_boot_key if root else None,
+            os_version=verified.os_version,
+            os_patch_level=verified.os_patch_level,
+            vendor_patch_level=verified.vendor_patch_level,
+            boot_patch_level=verified.boot_patch_level,
+            packages=app.packages if app else (),
+            signature_digests=app.signature_digests if app else (),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptApple:
@@ -234,6 +256,15 @@ class KeptApple:
     environment: AppleEnvironment
     certificate_serials: tuple[int, ...]
     validation: AppleValidation
+
+    @classmethod
+    def of(cls, verified: VerifiedAppleAttestation) -> Self:
+        return cls(
+            app_id=verified.app_id,
+            environment=verified.environment,
+            certificate_serials=verified.certificate_serials,
+            validation=verified.validation,
+        )
 
 
 KeptEvidence = KeptAndroid | KeptApple

@@ -11,7 +11,6 @@ from chalicelib.model.claims import (
     KeptEvidence,
     SecurityLevel,
     VerifiedAndroidKey,
-    VerifiedAppleAttestation,
     VerifiedProof,
     VerifiedRaspReport,
 )
@@ -157,7 +156,9 @@ def _android(
     unfit = _unfit(verified)
     if unfit is not None:
         return Refused(RefusalReason.INSTANCE_KEY_UNFIT, unfit)
-    return _Vouched(platform=Platform.ANDROID, format=Format.ANDROID_KEY, kept=_kept_android(verified), app_attest=None)
+    return _Vouched(
+        platform=Platform.ANDROID, format=Format.ANDROID_KEY, kept=KeptAndroid.of(verified), app_attest=None
+    )
 
 
 def _unfit(verified: VerifiedAndroidKey) -> str | None:
@@ -200,37 +201,9 @@ def _apple(
         return verified
     app_attest = AppAttestKey(key_id=verified.key_id, public_key=verified.public_key, counter=verified.counter)
     return _Vouched(
-        platform=Platform.APPLE, format=Format.APPLE_ATTESTATION, kept=_kept_apple(verified), app_attest=app_attest
+        platform=Platform.APPLE, format=Format.APPLE_ATTESTATION, kept=KeptApple.of(verified), app_attest=app_attest
     )
 
 
 def _platform_key(app_attest: AppAttestKey | None) -> bytes | None:
     return None if app_attest is None else app_attest.key_id
-
-
-def _kept_android(verified: VerifiedAndroidKey) -> KeptAndroid:
-    root, app_id = verified.root_of_trust, verified.application_id
-    return KeptAndroid(
-        certificate_serials=verified.certificate_serials,
-        security_level=verified.security_level,
-        provisioning=verified.provisioning,
-        attestation_version=verified.attestation_version,
-        device_locked=root.device_locked if root else None,
-        verified_boot_state_raw=root.verified_boot_state_raw if root else None,
-        verified_boot_key=root.verified_boot_key if root else None,
-        os_version=verified.os_version,
-        os_patch_level=verified.os_patch_level,
-        vendor_patch_level=verified.vendor_patch_level,
-        boot_patch_level=verified.boot_patch_level,
-        packages=app_id.packages if app_id else (),
-        signature_digests=app_id.signature_digests if app_id else (),
-    )
-
-
-def _kept_apple(verified: VerifiedAppleAttestation) -> KeptApple:
-    return KeptApple(
-        app_id=verified.app_id,
-        environment=verified.environment,
-        certificate_serials=verified.certificate_serials,
-        validation=verified.validation,
-    )

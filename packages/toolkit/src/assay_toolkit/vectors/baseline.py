@@ -35,7 +35,7 @@ class Baseline:
             apple=None,
         )
         evidence = EvidenceSet(
-            platform=_kept(key), platform_attested_at=now, rasp=None, fresh_formats=(Format.ANDROID_KEY.value,)
+            platform=KeptAndroid.of(key), platform_attested_at=now, rasp=None, fresh_formats=(Format.ANDROID_KEY.value,)
         )
         verdict = appraise(evidence, app=app, policy=self.policy, status_list=self.status_list, now=now)
         reasons = tuple(dict.fromkeys(rule.reason.value for rule in verdict.applied))
@@ -53,24 +53,3 @@ def merged_status_list(documents: Mapping[str, bytes]) -> StatusList | None:
         except UnusableEndorsement as error:
             raise FolderError(f"status_lists.{name}: {error}") from None
     return StatusList(entries)
-
-
-def _kept(key: VerifiedAndroidKey) -> KeptAndroid:
-    root, app = key.root_of_trust, key.application_id
-    return KeptAndroid(
-        # Without the leaf's: the app chooses it, and unless it does it is 1 for every key (KeyMint's Tag.aidl,
-        # CERTIFICATE_SERIAL). A list that names 1, and a folder may have one, would reject every phone.
-        certificate_serials=key.certificate_serials[1:],
-        security_level=key.security_level,
-        provisioning=key.provisioning,
-        attestation_version=key.attestation_version,
-        device_locked=root.device_locked if root else None,
-        verified_boot_state_raw=root.verified_boot_state_raw if root else None,
-        verified_boot_key=root.verified_boot_key if root else None,
-        os_version=key.os_version,
-        os_patch_level=key.os_patch_level,
-        vendor_patch_level=key.vendor_patch_level,
-        boot_patch_level=key.boot_patch_level,
-        packages=app.packages if app else (),
-        signature_digests=app.signature_digests if app else (),
-    )

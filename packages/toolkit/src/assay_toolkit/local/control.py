@@ -4,22 +4,20 @@ POST /clock {"seconds": 300}   -> 200 {"now": <seconds since 1970>}; time goes f
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
+from assay_toolkit.local.background import LoopbackServer, running
 from assay_toolkit.local.clock import ShiftableClock
 
 _LONGEST_BODY = 1_024  # bytes
 _LARGEST_SHIFT = 10 * 366 * 86_400  # seconds; ten years
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LoopbackServer):
     def __init__(self, clock: ShiftableClock) -> None:
         self.clock = clock
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -48,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             return None
         seconds = body.get("seconds") if isinstance(body, dict) else None
-        return seconds if isinstance(seconds, int) and 0 <= seconds <= _LARGEST_SHIFT else None
+        return seconds if type(seconds) is int and 0 <= seconds <= _LARGEST_SHIFT else None
 
     def _answer(self, status: HTTPStatus, content: dict[str, int | str]) -> None:
         body = json.dumps(content).encode()
@@ -65,11 +63,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(clock: ShiftableClock) -> Iterator[str]:
     """Inside, the clock can be moved at the yielded origin, on loopback."""
-    with _Server(clock) as server:
-        thread = threading.Thread(target=server.serve_forever, name="assay-control", daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server(clock), name="assay-control") as origin:
+        yield origin

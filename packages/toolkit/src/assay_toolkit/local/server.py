@@ -111,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What the standard library's server refuses itself (request lines, headers, methods), in its form."""
+        # A request line that does not parse counts as HTTP/0.9, whose answers have neither status nor headers.
+        self.request_version = self.protocol_version
         self._answer_as_gateway(_HTTP_ERRORS.get(HTTPStatus(code), "DEFAULT_4XX"), close=True)
 
     def _answer_as_gateway(self, name: str, *, close: bool = False) -> None:

@@ -92,9 +92,6 @@ def directions(stack: LocalStack, *, control_url: str) -> list[str]:
         "For `assay policy`, `assay app` and the AWS CLI in another shell:",
         *exports,
         "",
-        "To let ten minutes pass:",
-        f"  curl -d '{{\"seconds\": 600}}' {control_url}/clock",
-        "",
         "Interrupt it to stop; nothing is kept.",
     ]
 

@@ -3,7 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+# Seconds that stopping a server may take; the standard library's half second adds up over tests.
+_POLL = 0.05
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -14,11 +18,24 @@ class LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """HTTP/1.1, each answer in one piece, and no line per request: the app has one."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 10  # seconds of silence after which a client is given up
+    # Head and body apart wait 40 ms for each other (Nagle's algorithm and delayed acknowledgements).
+    wbufsize = 65_536
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
+        pass
+
+
 @contextmanager
 def running(server: LoopbackServer, *, name: str) -> Iterator[str]:
     """Inside, `server` answers at the yielded URL; afterwards it is closed."""
     with server:
-        thread = threading.Thread(target=server.serve_forever, name=name, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(_POLL,), name=name, daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 
-from assay_toolkit.local.background import LoopbackServer, running
+from assay_toolkit.local.background import LoopbackServer, QuietHandler, running
 from assay_toolkit.local.clock import ShiftableClock
 
 _LONGEST_BODY = 1_024  # bytes
@@ -23,12 +22,10 @@ class _Server(LoopbackServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 10  # seconds of silence
+class _Handler(QuietHandler):
     server: _Server
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - named by HTTP
         seconds = self._seconds()
         if self.path != "/clock" or seconds is None:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": 'POST /clock {"seconds": 0 or more}'})
@@ -55,9 +52,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Nothing: it is used by hand and by the demonstration."""
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import yaml
@@ -17,13 +16,11 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalGateway
 
-from assay_toolkit.local.background import LoopbackServer, running
+from assay_toolkit.local.background import LoopbackServer, QuietHandler, running
 from assay_toolkit.local.checkout import ROOT
 
 # API Gateway's own limit on a payload (quotas for REST APIs): 10 MB.
 _LARGEST_PAYLOAD: Final = 10_485_760
-# Seconds of silence after which a client is given up. API Gateway closes idle connections after 310; nobody waits here.
-_READ_TIMEOUT: Final = 10
 
 _HTTP_ERRORS: Final = {
     HTTPStatus.NOT_IMPLEMENTED: "MISSING_AUTHENTICATION_TOKEN",  # a method that HTTP does not know
@@ -68,9 +65,7 @@ class _Server(LoopbackServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = _READ_TIMEOUT
+class _Handler(QuietHandler):
     server: _Server
 
     def handle_any(self) -> None:
@@ -130,9 +125,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Nothing: the app has a log line per request."""
 
 
 def _is_length(text: str) -> bool:

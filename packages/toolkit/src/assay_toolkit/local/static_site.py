@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from assay_toolkit.local.background import LoopbackServer, running
+from assay_toolkit.local.background import LoopbackServer, QuietHandler, running
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,12 +26,10 @@ class _Server(LoopbackServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 10  # seconds of silence
+class _Handler(QuietHandler):
     server: _Server
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - named by HTTP
         # Without the query: the distribution's cache policy drops it.
         key = unquote(urlsplit(self.path).path).removeprefix("/")
         try:
@@ -60,9 +57,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Nothing: this is a file server."""
 
 
 @contextmanager

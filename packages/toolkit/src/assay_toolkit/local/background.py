@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-
 # Seconds that stopping a server may take; the standard library's half second adds up over tests.
 _POLL = 0.05
 

@@ -49,7 +49,7 @@ def main(
         replay=InMemoryReplayStore(capacity=10_000),
         clock=ledger.now,
     )
-    # The protocol named: asyncio switches Nagle's algorithm off only then, and 40 ms an answer would hide the check's own.
+    # The protocol is named because asyncio switches Nagle's algorithm off only then: 40 ms that are not the check's.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_HOST, port))

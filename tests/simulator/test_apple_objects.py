@@ -112,7 +112,7 @@ def test_ios_27_appends_one_map_that_is_signed_too():
     plain = cbor2.loads(_assertion())["authenticatorData"]
     simulated = cbor2.loads(_assertion(launch=Launch(validation_category=2, bundle_version="8.1")))
     tail = simulated["authenticatorData"].removeprefix(plain)
-    assert cbor2.loads(tail) == {"apple_validation_category_01": 2, "apple_bundle_version_01": "8.1"}
+    assert cbor2.loads(tail) == {"apple_validation_category_01": b"\x02\x00\x00\x00", "apple_bundle_version_01": "8.1"}
     _verify(simulated, HASH)
 
 

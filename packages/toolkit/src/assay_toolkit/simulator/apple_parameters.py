@@ -12,15 +12,18 @@ DEVELOPMENT = b"appattestdevelop"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """The CBOR map that iOS 27 appends to authenticator data: how the app was launched, and which build of it."""
+    """The CBOR map that iOS 27 appends to authenticator data: how the app was launched, and which build of it.
 
-    validation_category: int = 1
+    `validation_category`: 4 is the App Store; 4 bytes, little-endian, as in the sample on Apple's page.
+    """
+
+    validation_category: int = 4
     bundle_version: str = "71"
 
     def encode(self) -> bytes:
         return cbor2.dumps(
             {
-                "apple_validation_category_01": self.validation_category,
+                "apple_validation_category_01": self.validation_category.to_bytes(4, "little"),
                 "apple_bundle_version_01": self.bundle_version,
             }
         )

@@ -142,6 +142,11 @@ _ALL: Final = (
         sentence="The environment is the one that the app is registered for.",
     ),
     Claim(
+        name="apple.instance_key_in_hardware",
+        kind=Kind.TRUTH,
+        sentence="The platform says that the instance key lives in hardware: never, App Attest only says whose it is.",
+    ),
+    Claim(
         name="apple.validation_category",
         kind=Kind.NUMBER,
         sentence="How the running app was signed and distributed, as a number of Apple's; absent before iOS 27.",

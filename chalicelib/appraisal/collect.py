@@ -69,6 +69,8 @@ def _apple(kept: KeptApple, *, app: AppRegistration) -> dict[str, ClaimValue | N
         "apple.app_registered": reference is not None and kept.app_id in reference.app_ids,
         "apple.environment": kept.environment.label,
         "apple.environment_registered": reference is not None and kept.environment is reference.environment,
+        # App Attest keys sign nothing but assertions, so the instance key is another one, which Apple does not attest.
+        "apple.instance_key_in_hardware": False,
         "apple.validation_category": kept.validation.validation_category,
         "apple.bundle_version": kept.validation.bundle_version,
     }

@@ -236,6 +236,13 @@ def test_a_full_store_refuses_and_does_not_forget():
     assert not store.spend(replay_key("a"), until=100, now=51)
 
 
+def test_calls_that_began_earlier_do_not_bring_a_use_back():
+    store = InMemoryReplayStore(capacity=10)
+    assert store.spend(replay_key("a"), until=100, now=50)
+    assert store.spend(replay_key("b"), until=200, now=100.001)
+    assert not store.spend(replay_key("a"), until=100, now=99.999)
+
+
 def test_instances_and_uses_do_not_spend_for_each_other():
     store = InMemoryReplayStore(capacity=10)
     keys = [replay_key("a"), replay_key("a", jkt="other"), replay_key("a", use=Use.REQUEST_TOKEN)]

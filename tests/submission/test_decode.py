@@ -161,12 +161,15 @@ def test_bodies_that_are_no_object(body, reason):
     assert outcome.reason is reason
 
 
-@pytest.mark.parametrize("name", ["secret-of-mine", "x" * 1000])
+@pytest.mark.parametrize(
+    "name", ["secret-of-mine", "x" * 1000, "x` - at `secret-of-mine", "x` - at `$.secret-of-mine", "$.secret"]
+)
 def test_details_quote_nothing_of_the_phone(name):
     for changes in ({name: 1}, {"descriptor": {**SESSION, name: 1}}, {"statement": {"format": name}}):
         outcome = decode_submission(submission(**changes))
         assert isinstance(outcome, Refused)
         assert name not in outcome.detail
+        assert "secret" not in outcome.detail
 
 
 def test_challenge_request():

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -35,6 +35,15 @@ _CHALLENGE_REQUEST_DEPTH = 1
 _SUBMISSION_DEPTH = 3
 
 _PATH = re.compile(r" - at `(?P<path>[^`]+)`\Z")
+# What a record may say of a body: names of ours, whatever names a phone thinks up.
+_OUR_PATHS = frozenset(
+    {
+        *(f"$.{name}" for name in (*schema.ChallengeRequest.__struct_fields__, *schema.Submission.__struct_fields__)),
+        *(f"$.descriptor.{name}" for name in schema.DescriptorMembers.__struct_fields__),
+        *(f"$.statement.{name}" for member in get_args(schema.Statement) for name in member.__struct_fields__),
+        *("$.statement.format", "$.statement.x5c[...]"),
+    }
+)
 
 _Schema = TypeVar("_Schema", schema.ChallengeRequest, schema.Submission)
 
@@ -79,9 +88,10 @@ def _decode(body: bytes, wanted: type[_Schema], *, max_depth: int) -> _Schema | 
     try:
         return msgspec.convert(strict_json.loads(body, max_depth=max_depth), wanted)
     except msgspec.ValidationError as error:
-        # The library's sentence may quote the phone (an unknown member's name, a wrong value); its path is our schema.
+        # The library's sentence may quote the phone: an unknown member's name, a wrong value, or either made to look
+        # like the end of such a sentence.
         match = _PATH.search(str(error))
-        return Refused(RefusalReason.BODY_SCHEMA, match["path"] if match else "$")
+        return Refused(RefusalReason.BODY_SCHEMA, match["path"] if match and match["path"] in _OUR_PATHS else "$")
     except Malformed as error:
         return Refused(RefusalReason.BODY_NOT_JSON, str(error))
 

@@ -34,6 +34,9 @@ class ReplayStore(Protocol):
         """True exactly once for `key` up to and including `until`; False when it was spent before.
 
         Atomic across threads and processes that share the store. `until` and `now`: seconds since the epoch.
+        `now` was read before signatures were checked, so calls arrive out of its order: a key must not be forgotten
+        by the clock of one call while another, earlier one may still spend it. A store with expiry of its own keeps
+        keys some seconds beyond `until` (30 are plenty).
         Raises `ReplayStoreFull` (or another `Unavailable`) rather than forget a key whose time has not passed.
         """
         ...
@@ -49,12 +52,16 @@ class InMemoryReplayStore:
         self._lock = threading.Lock()
         self._keys: set[ReplayKey] = set()
         self._by_end: list[tuple[float, ReplayKey]] = []
+        self._latest = float("-inf")
 
     def spend(self, key: ReplayKey, *, until: float, now: float) -> bool:
         with self._lock:
-            while self._by_end and self._by_end[0][0] < now:
+            # Callers read their clocks before they check signatures: what this store has forgotten, by the latest of
+            # those clocks, nobody may spend any more, however early they began.
+            self._latest = max(self._latest, now)
+            while self._by_end and self._by_end[0][0] < self._latest:
                 self._keys.discard(heapq.heappop(self._by_end)[1])
-            if key in self._keys:
+            if key in self._keys or until < self._latest:
                 return False
             if len(self._keys) >= self._capacity:
                 raise ReplayStoreFull(f"{self._capacity} keys are still alive")

@@ -26,9 +26,6 @@ from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.ports import Clock, Randomness
 from chalicelib.service.publish_keys import KeyService
 
-# Lambda sets it in every environment, and nothing else does.
-_ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
-
 
 class Runtime:
     """Implements `api.edge.Runtime`. `decisions` takes the decision records, a JSON line each."""
@@ -61,7 +58,7 @@ def runtime(environ: Mapping[str, str]) -> Runtime:
         log=observability.logger(sys.stdout),
         decisions=sys.stdout,
     )
-    if _ON_LAMBDA in environ:
+    if config.ON_LAMBDA in environ:
         made.use_cases()
     return made
 

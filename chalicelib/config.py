@@ -16,6 +16,10 @@ from chalicelib.model.reasons import MalfunctionReason
 # The one stage that trusts simulated phones and talks plain HTTP to itself.
 LOCAL_STAGE: Final = "local"
 
+# Lambda reserves the name: it is set in every environment there, and a function's settings cannot unset it.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+ON_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
+
 # API Gateway gives up on an integration after 29 s: a longer timeout judges for nobody.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _LONGEST_TIMEOUT: Final = 29
@@ -77,6 +81,9 @@ def load(environ: Mapping[str, str]) -> Config:
         raise _wrong(f"{unknown[0]} is no variable of this service")
 
     stage = _matching(ours, "ASSAY_STAGE", _STAGE)
+    # Whoever may name a stage could otherwise have a deployed function trust simulated phones, whose keys are public.
+    if stage == LOCAL_STAGE and ON_LAMBDA in environ:
+        raise _wrong("ASSAY_STAGE is local, on Lambda")
     signing_key, *further = _key_arns(ours)
     nonces, instances, documents = tables = tuple(
         _matching(ours, name, _TABLE)
@@ -101,10 +108,13 @@ def load(environ: Mapping[str, str]) -> Config:
 
 
 def _issuer(ours: Mapping[str, str], *, stage: str) -> str:
-    issuer = ours["ASSAY_ISSUER"]
-    if _ORIGIN.fullmatch(issuer) or (stage == LOCAL_STAGE and _LOOPBACK_ORIGIN.fullmatch(issuer)):
-        return issuer
-    raise _wrong("ASSAY_ISSUER is not an origin: https://, host and port, without path or trailing slash")
+    """Locally a loopback origin and no other: a simulated phone's token never carries the `iss` of a deployed stage."""
+    if stage == LOCAL_STAGE:
+        if not _LOOPBACK_ORIGIN.fullmatch(ours["ASSAY_ISSUER"]):
+            raise _wrong("ASSAY_ISSUER is not a loopback origin, in the local stage: http://, host and port")
+    elif not _ORIGIN.fullmatch(ours["ASSAY_ISSUER"]):
+        raise _wrong("ASSAY_ISSUER is not an origin: https://, host and port, without path or trailing slash")
+    return ours["ASSAY_ISSUER"]
 
 
 def _key_arns(ours: Mapping[str, str]) -> list[str]:

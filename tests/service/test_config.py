@@ -110,9 +110,17 @@ def test_a_value_that_is_not_of_its_form_stops_the_service(name, value):
     assert not value or value not in detail
 
 
-@pytest.mark.parametrize("issuer", ["http://192.168.0.1:8000", "http://127.0.0.1.example", "http://localhost/"])
-def test_plain_http_is_for_loopback(issuer):
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://keys.assay.example", "http://192.168.0.1:8000", "http://127.0.0.1.example", "http://localhost/"],
+)
+def test_the_local_stage_issues_for_its_own_machine_only(issuer):
     assert "ASSAY_ISSUER" in refusal({**LOCAL, "ASSAY_ISSUER": issuer})
+
+
+def test_a_deployed_function_is_never_the_local_stage():
+    assert "ASSAY_STAGE" in refusal({**LOCAL, "AWS_LAMBDA_FUNCTION_NAME": "assay-prod"})
+    assert config.load({**PRODUCTION, "AWS_LAMBDA_FUNCTION_NAME": "assay-prod"}).stage == "prod"
 
 
 def test_further_keys_are_listed_with_commas():

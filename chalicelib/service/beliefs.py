@@ -98,6 +98,8 @@ class Beliefs:
         try:
             return self._read(now)
         except Malfunction:
+            # The time again: a store that does not answer takes seconds to say so.
+            now = self._clock.monotonic()
             self._reading = _Reading(digests=last.digests, read_at=last.read_at, asked_at=now)
             return _usable(self._reading, now)
 

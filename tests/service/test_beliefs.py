@@ -66,6 +66,19 @@ def test_a_store_that_does_not_answer_is_bridged_for_less_than_ten_seconds(belie
     assert reason(beliefs.apps) is MalfunctionReason.STORE_UNAVAILABLE
 
 
+def test_the_time_that_a_store_takes_to_fail_counts_too(beliefs, documents, clock, monkeypatch):
+    def no_answer():
+        clock.advance(4)
+        raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE)
+
+    known = beliefs.in_force()
+    monkeypatch.setattr(documents, "active", no_answer)
+    clock.advance(2)
+    assert beliefs.in_force().policy is known.policy  # 6 s after the last reading
+    clock.advance(2)
+    assert reason(beliefs.in_force) is MalfunctionReason.STORE_UNAVAILABLE  # asked 8 s after it, and 12 s when it fails
+
+
 def test_a_store_that_does_not_answer_is_not_hammered(beliefs, documents, clock):
     beliefs.in_force()
     documents.broken = {"active"}

@@ -94,9 +94,10 @@ def enrolment_conflict(instance: Instance, *, standing: Instance | None) -> Refu
             return refused
         if _platform_key(standing.app_attest) != _platform_key(instance.app_attest):
             return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
-    if instance.app_attest is None:
-        raise Malfunction(MalfunctionReason.BUSY, "an enrolment met a conflict that is gone")
-    return Refused(RefusalReason.APP_ATTEST_KEY_TAKEN)
+    elif instance.app_attest is not None:
+        # The instance key is free, so it was the other condition that failed; and that tie is for good.
+        return Refused(RefusalReason.APP_ATTEST_KEY_TAKEN)
+    raise Malfunction(MalfunctionReason.BUSY, "an enrolment met a conflict that is gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import AppraisalReason, MalfunctionReason, RefusalReason
 from chalicelib.model.trust import Tier
-from chalicelib.service.ports import DecisionOutcome, StoredAnswer
+from chalicelib.service.ports import CommitOutcome, DecisionOutcome, StoredAnswer
 from chalicelib.verifiers.submission import decode_submission
 from tests.service.conftest import API, GATEWAY, ISSUER, status_list
 
@@ -390,6 +390,15 @@ class TestConflicts:
         answer = world.renew(phone)
         assert world.refusal is RefusalReason.INSTANCE_UNKNOWN
         assert answer.members["challenge"]["purpose"] == "enrol"
+
+    def test_an_enrolments_conflict_that_is_gone_again_is_a_retry(self, world, phone, monkeypatch):
+        """Of a key that stands enrolled with the very App Attest key that enrols again, nobody took anything."""
+        world.enrol(phone)
+        body = phone.build_enrolment(challenge=world.challenge())
+        monkeypatch.setattr(world.store, "commit", lambda **_: CommitOutcome.INSTANCE_CONFLICT)
+        assert malfunction(world, body).reason is MalfunctionReason.BUSY
+        monkeypatch.undo()
+        assert world.attest(body).status == 200
 
     def test_a_conflict_that_is_gone_again_is_a_retry(self, world, android):
         world.enrol(android)

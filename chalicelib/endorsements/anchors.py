@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _CERTIFICATE_BEGINS = b"-----BEGIN CERTIFICATE-----"
 _PUBLIC_KEY_BEGINS = b"-----BEGIN PUBLIC KEY-----"
 _END = b"-----END "
+
+# Google has two keys today, Apple one. A chain that was sent without its root is tried against each of them, so that
+# their number bounds what a made-up chain costs.
+_MOST_ANCHORS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +36,14 @@ class TrustAnchor:
 
 @dataclass(frozen=True, slots=True)
 class AnchorSet:
-    """Trusted public keys. An empty set trusts nothing."""
+    """Trusted public keys. An empty set trusts nothing; more than eight raise ValueError, not that some go unheard."""
 
     anchors: tuple[TrustAnchor, ...]
     _by_spki: dict[bytes, TrustAnchor] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if len(self.anchors) > _MOST_ANCHORS:
+            raise ValueError(f"{len(self.anchors)} trust anchors, and at most {_MOST_ANCHORS} are taken")
         object.__setattr__(self, "_by_spki", {anchor.spki: anchor for anchor in self.anchors})
 
     def by_spki(self, spki: bytes) -> TrustAnchor | None:
@@ -54,7 +60,7 @@ class AnchorSet:
 def anchors_from_pem(pem: bytes, *, name: str) -> AnchorSet:
     """Every certificate and public key in `pem`, once per key; a second and further key is named `<name>-2` and so on.
 
-    Raises ValueError when there is none, or when one of them does not load.
+    Raises ValueError when there is none, when there are too many, or when one of them does not load.
     """
     spkis: list[bytes] = []
     for block in _blocks(pem):

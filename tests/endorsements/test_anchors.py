@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
+from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor, anchors_from_pem
 from chalicelib.endorsements.google_roots import AOSP_SOFTWARE_SPKI_SHA256, GOOGLE_ANCHORS
 
 VECTORS = Path(__file__).resolve().parents[2] / "../shared/vectors"
@@ -39,6 +39,15 @@ def test_sets_join():
     joined = GOOGLE_ANCHORS + anchors_from_pem(public_key(), name="test")
     assert [joined.by_spki(anchor.spki) for anchor in joined] == list(joined)
     assert len(tuple(joined)) == 3
+
+
+def test_more_anchors_than_are_ever_tried_are_refused_when_the_set_is_made():
+    anchors = [TrustAnchor(name=str(number), spki=bytes([number])) for number in range(9)]
+    assert AnchorSet(tuple(anchors[:8])).by_spki(bytes([7])) is anchors[7]
+    with pytest.raises(ValueError, match="9 trust anchors"):
+        AnchorSet(tuple(anchors))
+    with pytest.raises(ValueError, match="9 trust anchors"):
+        AnchorSet(tuple(anchors[:4])) + AnchorSet(tuple(anchors[4:]))
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,6 @@ _MAX_CERTIFICATES: Final = 10
 _MAX_CERTIFICATE_BYTES: Final = 8192
 # A leaf and whoever signed it: a leaf alone is never signed by the phone's attestation key.
 _MIN_CERTIFICATES: Final = 2
-# A chain without its root may be signed by any anchor whose key fits; what is tried is bounded too.
-_MAX_ANCHORS_TRIED: Final = 4
 
 # RFC 5280 section 4.2: a critical extension that is not understood refuses the certificate. These are read here, or
 # say what this chain's rules do not ask for.
@@ -53,6 +51,7 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
 class UnverifiedChain:
     """`certificates`: leaf first, *without* the root. `roots`: the pinned keys that may have signed the last.
 
+    They are few, as an `AnchorSet` is: a chain without its root is tried against each.
     `serials`: of every certificate sent, root included where it was, leaf first.
     """
 
@@ -94,7 +93,7 @@ def end_at_root(certificates: tuple[Certificate, ...], *, anchors: AnchorSet) ->
         candidates = [(anchor, read_public_key(anchor.spki)) for anchor in (anchors if root is None else (root,))]
     except Malformed as error:
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, str(error)) from error
-    roots = tuple((anchor, key) for anchor, key in candidates if fits(key, algorithms[-1]))[:_MAX_ANCHORS_TRIED]
+    roots = tuple((anchor, key) for anchor, key in candidates if fits(key, algorithms[-1]))
     if not roots:
         raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "no trusted root can have signed it")
     if not all(fits(key, algorithm) for key, algorithm in zip(keys[1:], algorithms[:-1], strict=True)):

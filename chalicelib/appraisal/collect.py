@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from chalicelib.appraisal.claims import BOOT_STATE_OTHER, CHECKS, ClaimValue, Revocation
 from chalicelib.appraisal.policy import AttackLibraries
@@ -17,6 +18,10 @@ from chalicelib.model.claims import (
     VerifiedBootState,
     VerifiedRaspReport,
 )
+
+# Android's security bulletins are monthly, and vendors ship the next one's level early. Two months are generous. Without
+# a bound, a level of 2099 would stay fresh for ever.
+_FURTHEST_AHEAD_DAYS: Final = 62
 
 
 def collect_claims(
@@ -108,14 +113,16 @@ def _boot_state(raw: int | None) -> str | None:
 
 def _patch_age(level: PatchLevel | None, today: date) -> int | None:
     """Whole days. A level without a day counts from the first of its month, the date that the vendor names it by.
-    Negative for a level that is ahead of its date, as vendors ship them. None where the level is no date."""
+    Negative for a level that is ahead of its date, as vendors ship them. None where the level is no date, or one so far
+    ahead that nobody can have released it."""
     if level is None:
         return None
     try:
         dated = date(level.year, level.month, level.day or 1)
     except ValueError:
         return None
-    return (today - dated) // timedelta(days=1)
+    age = (today - dated) // timedelta(days=1)
+    return age if age >= -_FURTHEST_AHEAD_DAYS else None
 
 
 def _all_registered(stated: Collection[str | bytes], registered: Collection[str | bytes]) -> bool | None:

@@ -86,6 +86,8 @@ def test_renewals_name_what_was_judged(judged, android, apple):
         ({"os_patch_level": PatchLevel(2025, 7)}, Tier.AFFIRMING, []),
         ({"os_patch_level": PatchLevel(2025, 6, 30)}, Tier.WARNING, [Reason.ANDROID_PATCH_LEVEL_OLD]),
         ({"os_patch_level": PatchLevel(2026, 9)}, Tier.AFFIRMING, []),
+        ({"os_patch_level": PatchLevel(2026, 9, 2)}, Tier.WARNING, [Reason.ANDROID_PATCH_LEVEL_UNKNOWN]),
+        ({"os_patch_level": PatchLevel(2099, 1)}, Tier.WARNING, [Reason.ANDROID_PATCH_LEVEL_UNKNOWN]),
         ({"os_patch_level": None}, Tier.WARNING, [Reason.ANDROID_PATCH_LEVEL_UNKNOWN]),
         ({"os_patch_level": PatchLevel(2019, 13)}, Tier.WARNING, [Reason.ANDROID_PATCH_LEVEL_UNKNOWN]),
         ({"certificate_serials": ()}, Tier.WARNING, [Reason.ANDROID_REVOCATION_UNKNOWN]),

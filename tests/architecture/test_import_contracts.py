@@ -48,14 +48,21 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("chalicelib/model", "import chalicelib.service", "One direction"),
         ("chalicelib/verifiers/app_attest", "import chalicelib.verifiers.android_key", "Evidence formats"),
         ("chalicelib/appraisal", "import os", "Below service"),
+        ("chalicelib/endorsements", "import asyncio", "Below service"),
         ("chalicelib/service", "import boto3", "boto3 stays in aws"),
+        ("chalicelib/bootstrap.py", "import boto3", "boto3 stays in aws"),
+        ("chalicelib", "import botocore.session", "boto3 stays in aws"),
+        ("chalicelib", "", "One direction"),
+        ("chalicelib/results", "import chalicelib.config", "One direction"),
         ("chalicelib/model", "import cryptography", "The vocabulary is standard library only"),
         ("chalicelib/api", "import assay_toolkit", "The service never loads a toolkit module"),
         ("packages/relying-party/src/assay_rp", "import chalicelib.model", "The relying party's package stands alone"),
     ],
 )
 def test_a_broken_contract_is_noticed(copy: Path, module: str, line: str, contract: str) -> None:
-    (copy / module / "_trespass.py").write_text(line + "\n")
+    place = copy / module
+    with (place / "_trespass.py" if place.is_dir() else place).open("a") as source:
+        source.write(line + "\n")
     done = lint(copy)
     assert done.returncode == 1, done.stdout
-    assert any(row.startswith(contract) and row.endswith("BROKEN") for row in done.stdout.splitlines()), done.stdout
+    assert any(row.startswith(contract) and " BROKEN" in row for row in done.stdout.splitlines()), done.stdout

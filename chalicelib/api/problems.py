@@ -42,7 +42,7 @@ class Problem(Enum):
     ASSERTION_OVERTAKEN = ("assertion-overtaken", 409, "A later assertion came first", Remedy.NEW_CHALLENGE)
     ENROLMENT_REQUIRED = ("enrolment-required", 403, "This key is not enrolled", Remedy.RE_ENROL)
     EVIDENCE_REFUSED = ("evidence-refused", 403, "The evidence was refused", Remedy.NEW_CHALLENGE)
-    DEVICE_NOT_SUPPORTED = ("device-not-supported", 403, "This device cannot be attested", Remedy.CONTACT_SUPPORT)
+    PHONE_NOT_SUPPORTED = ("phone-not-supported", 403, "This phone cannot be attested", Remedy.CONTACT_SUPPORT)
     # A twin is at work: mostly for milliseconds, for the function's timeout at most.
     BUSY = ("busy", 503, "The service is busy", Remedy.RETRY, 1)
     # Long enough not to hammer what is down, short against a token's last fifth (60 s of 300).
@@ -99,7 +99,7 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.CHAIN_ROOT_SOFTWARE
             | RefusalReason.KEY_NOT_IN_HARDWARE
         ):
-            return Problem.DEVICE_NOT_SUPPORTED
+            return Problem.PHONE_NOT_SUPPORTED
         case (
             RefusalReason.PROOF_MALFORMED
             | RefusalReason.PROOF_KEY_UNSUPPORTED

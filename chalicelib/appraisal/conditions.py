@@ -50,10 +50,8 @@ _COMPARE: Final[Mapping[Operator, Callable[[int, int], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class ClaimTest:
     """One claim against one operator; `operand` has one value, or several for `in` and `not_in`."""
-
-    __test__ = False  # pytest collects classes by this name
 
     claim: Claim
     operator: Operator
@@ -82,7 +80,7 @@ class Test:
 class Condition:
     """All tests together. One that fails settles it; otherwise one whose claim is absent leaves it open."""
 
-    tests: tuple[Test, ...]
+    tests: tuple[ClaimTest, ...]
 
     @property
     def claims(self) -> frozenset[str]:

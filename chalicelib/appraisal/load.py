@@ -8,7 +8,7 @@ from typing import Final
 from chalicelib.appraisal.ar4si import VALUES
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
 from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
-from chalicelib.appraisal.conditions import OPERATORS, Condition, Operator, Test
+from chalicelib.appraisal.conditions import OPERATORS, ClaimTest, Condition, Operator
 from chalicelib.appraisal.load_advice import TIERS, load_advice
 from chalicelib.appraisal.policy import Affirmation, AttackLibraries, Cap, Outcome, Policy, Rule
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
@@ -173,7 +173,7 @@ def _condition(node: Node) -> tuple[Evidence, Condition]:
     return kinds.pop(), Condition(tuple(tests))
 
 
-def _test(claim: Claim, node: Node) -> Test:
+def _test(claim: Claim, node: Node) -> ClaimTest:
     fitting = {name: operator for name, operator in _OPERATORS.items() if operator in OPERATORS[claim.kind]}
     entries = node.entries(most=len(_OPERATORS))
     if len(entries) > 1:
@@ -181,7 +181,7 @@ def _test(claim: Claim, node: Node) -> Test:
     ((name, operand),) = entries.items()
     operator = Node(name, operand.path).choice(fitting, f"operator for {claim.name}, which is {claim.kind.value}")
     operands = operand.items(most=_MOST) if operator.takes_list else [operand]
-    return Test(claim=claim, operator=operator, operand=tuple(_operand(claim, item) for item in operands))
+    return ClaimTest(claim=claim, operator=operator, operand=tuple(_operand(claim, item) for item in operands))
 
 
 def _operand(claim: Claim, node: Node) -> ClaimValue:

@@ -11,13 +11,11 @@ from chalicelib.endorsements.anchors import AnchorSet
 from chalicelib.verifiers.codec import der, public_keys
 from chalicelib.verifiers.codec.errors import Malformed
 from chalicelib.verifiers.codec.public_keys import KeyKind, PublicKey
-from chalicelib.verifiers.codec.x509 import Certificate, read_certificate
+from chalicelib.verifiers.codec.x509 import BASIC_CONSTRAINTS_OID, Certificate, read_certificate
 
 # Apple's page, "Verify the attestation", step 4.
 _NONCE: Final = "1.2.840.113635.100.8.2"
-# RFC 5280 sections 4.2.1.3 and 4.2.1.9.
-_KEY_USAGE: Final = "2.5.29.15"
-_BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_KEY_USAGE: Final = "2.5.29.15"  # RFC 5280 section 4.2.1.3
 _KEY_CERT_SIGN: Final = 0x04  # bit 5 of the first octet, counted from its highest
 
 _MAX_CERTIFICATE_BYTES: Final = 8_192  # genuine ones have 600 to 1,100
@@ -32,12 +30,6 @@ class _Nonce:
     """Apple's page shows it: SEQUENCE { [1] EXPLICIT OCTET STRING (SIZE (32)) }."""
 
     nonce: Annotated[bytes, asn1.Explicit(1), asn1.Size(32, 32)]
-
-
-@asn1.sequence
-class _BasicConstraints:
-    ca: Annotated[bool, asn1.Default(value=False)]
-    path_length: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +122,12 @@ def _ec_key(spki: bytes) -> PublicKey:
 def _is_authority(certificate: Certificate) -> bool:
     """RFC 5280 section 4.2: both extensions are required, and a critical one that is not understood refuses."""
     if any(
-        extension.critical and extension.oid not in {_KEY_USAGE, _BASIC_CONSTRAINTS}
+        extension.critical and extension.oid not in {_KEY_USAGE, BASIC_CONSTRAINTS_OID}
         for extension in certificate.extensions
     ):
         raise ChainUntrusted("a critical extension is not understood")
-    constraints, usage = certificate.extension(_BASIC_CONSTRAINTS), certificate.extension(_KEY_USAGE)
-    if constraints is None or usage is None:
+    usage = certificate.extension(_KEY_USAGE)
+    if certificate.extension(BASIC_CONSTRAINTS_OID) is None or usage is None:
         raise Malformed("a certificate does not state its place")
     bits = der.decode(asn1.BitString, usage.value, field="keyUsage").as_bytes()
-    is_authority = der.decode(_BasicConstraints, constraints.value, field="basicConstraints").ca
-    return is_authority and bool(bits[:1]) and bool(bits[0] & _KEY_CERT_SIGN)
+    return certificate.authority_over() is not None and bool(bits[:1]) and bool(bits[0] & _KEY_CERT_SIGN)

@@ -8,12 +8,11 @@ from chalicelib.verifiers.codec.strict_json import JsonValue
 
 
 class CompactJws(NamedTuple):
-    """Nothing is verified: the signature is the caller's to check, over `signing_input`."""
+    """Nothing is verified: the signature is the caller's to check."""
 
     header: dict[str, JsonValue]
     payload: bytes
     signature: bytes
-    signing_input: bytes
 
 
 def split(token: str, *, max_length: int) -> CompactJws:
@@ -30,5 +29,4 @@ def split(token: str, *, max_length: int) -> CompactJws:
     header = strict_json.loads(header_bytes)
     if not isinstance(header, dict):
         raise Malformed("JWS header is not an object")
-    signing_input, _, _ = token.rpartition(".")
-    return CompactJws(header, payload, signature, signing_input.encode("ascii"))
+    return CompactJws(header, payload, signature)

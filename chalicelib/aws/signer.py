@@ -1,6 +1,5 @@
 """ES256 with keys that never leave AWS KMS."""
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,8 +15,6 @@ from chalicelib.model.reasons import MalfunctionReason
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-# A key's own ARN, never an alias: an alias may move between the moment that the `kid` is written and the signature.
-_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 # KMS API reference, Sign: with MessageType RAW, KMS hashes messages of up to 4,096 bytes itself.
 _MAX_MESSAGE_BYTES: Final = 4_096
 _ALGORITHM: Final = "ECDSA_SHA_256"
@@ -25,13 +22,11 @@ _P256_BYTES: Final = 32
 
 
 class KmsSigner:
-    """Implements `service.ports.Signer` for one key. The public key is read on first use and kept: it never changes
-    under an ARN. Raises Malfunction(CONFIGURATION) for a name that is not a key ARN, here, or a key that is not
-    ECC_NIST_P256 for SIGN_VERIFY, on first use."""
+    """Implements `service.ports.Signer` for one key, named by its own ARN (`config` admits nothing else). The public
+    key is read on first use and kept: it never changes under an ARN. Raises Malfunction(CONFIGURATION) on first use
+    for a key that is not ECC_NIST_P256 for SIGN_VERIFY."""
 
     def __init__(self, *, client: "KMSClient", key_arn: str) -> None:
-        if not _KEY_ARN.fullmatch(key_arn):
-            raise Malfunction(MalfunctionReason.CONFIGURATION, "a signing key is not named by its key ARN")
         self._client = client
         self._key_arn = key_arn
         self._public_jwk: EcPublicJwk | None = None

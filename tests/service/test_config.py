@@ -92,6 +92,8 @@ def test_a_misspelt_variable_is_not_ignored():
         ("ASSAY_ISSUER", "https://keys.assay.example\n"),
         ("ASSAY_SIGNING_KEY_ARN", "alias/assay"),
         ("ASSAY_SIGNING_KEY_ARN", "arn:aws:kms:eu-central-1:111122223333:alias/assay"),
+        ("ASSAY_SIGNING_KEY_ARN", "00000000-0000-4000-8000-000000000001"),
+        ("ASSAY_SIGNING_KEY_ARN", f"{KEY}1\n"),
         ("ASSAY_PUBLISHED_KEY_ARNS", "alias/next"),
         ("ASSAY_PUBLISHED_KEY_ARNS", f"{KEY}2,"),
         ("ASSAY_PUBLISHED_KEY_ARNS", f"{KEY}2,{KEY}2"),

@@ -19,8 +19,8 @@ from chalicelib.model.claims import (
     VerifiedRaspReport,
 )
 
-# Android's security bulletins are monthly, and vendors ship the next one's level early. Two months are generous. Without
-# a bound, a level of 2099 would stay fresh for ever.
+# Android's security bulletins are monthly, and vendors ship the next one's level early. Two months are generous.
+# Without a bound, a level of 2099 would stay fresh for ever.
 _FURTHEST_AHEAD_DAYS: Final = 62
 
 

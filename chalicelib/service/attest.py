@@ -23,7 +23,7 @@ from chalicelib.service import records
 from chalicelib.service.admission import Admitted, TrustAnchors
 from chalicelib.service.beliefs import Beliefs, InForce
 from chalicelib.service.challenges import new_challenge, new_reference
-from chalicelib.service.enrolment import enrol, enrolment_conflict
+from chalicelib.service.enrolment import enrol, enrolment_conflict, refused_for_platform
 from chalicelib.service.ports import (
     AnswerRenderer,
     ChallengeStore,
@@ -104,7 +104,7 @@ class AttestService:
     def attest(self, submitted: SubmittedAttestation) -> StoredAnswer:
         """The one answer to a decoded submission: a token, or a refusal. Raises Malfunction, and then nothing stands.
 
-        1. App and audience are registered. Nothing is spent on an app that nobody knows.
+        1. App, platform and audience are registered. Nothing is spent on an app that nobody knows.
         2. Claim the challenge: one conditional write, before any costly work, so that a flood of copies pays for one
            judgement and no two workers judge the same submission.
         3. Verify, from cheap to costly: the proof (it ties all pieces together, so nothing else is worth reading
@@ -123,6 +123,8 @@ class AttestService:
         registration = believed.apps.get(asked.app)
         if registration is None:
             return self._refuse_unspent(submitted, Refused(RefusalReason.APP_UNKNOWN), now=now)
+        if elsewhere := refused_for_platform(submitted, registration=registration):
+            return self._refuse_unspent(submitted, elsewhere, now=now)
         audience = registration.audiences.get(asked.aud)
         if audience is None:
             return self._refuse_unspent(submitted, Refused(RefusalReason.AUDIENCE_UNKNOWN), now=now)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.model.apps import AppRegistration
+from chalicelib.model.apps import AppleReference, AppRegistration
 from chalicelib.model.claims import (
     EvidenceSet,
     KeptAndroid,
@@ -36,6 +36,20 @@ _SIGN, _ATTEST_KEY = 2, 7
 _GENERATED = 0
 
 
+def refused_for_platform(submitted: SubmittedAttestation, *, registration: AppRegistration) -> Refused | None:
+    """An app enrols on the platforms that it is registered for. A statement that enrols names its platform by itself.
+
+    A renewal is not asked: its instance enrolled while its platform was registered, and appraisal judges what is left.
+    """
+    match submitted.statement:
+        case SubmittedAndroidKey() if registration.android is None:
+            return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Android")
+        case SubmittedAppleAttestation() if registration.apple is None:
+            return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Apple platforms")
+        case _:
+            return None
+
+
 def enrol(
     submitted: SubmittedAttestation,
     *,
@@ -47,9 +61,10 @@ def enrol(
     now: datetime,
 ) -> Admitted | Refused:
     """The instance that `submitted` makes, or why it makes none. `standing`: the one that has the proof's key already.
+    `submitted` is of a platform that the app is registered for.
 
     1. The key is new, or stands enrolled for the same app, unblocked.
-    2. The platform's statement verifies, for an app on a platform that is registered.
+    2. The platform's statement verifies.
     3. The statement vouches for the key that signed the proof, and the key is fit.
     4. A key that stands enrolled already keeps its platform key.
     """
@@ -120,20 +135,13 @@ def _vouch(
 ) -> _Vouched | Refused:
     match submitted.statement:
         case SubmittedAndroidKey() as statement:
-            return _android(
-                statement,
-                challenge=submitted.challenge,
-                proof=proof,
-                registration=registration,
-                anchors=anchors,
-                now=now,
-            )
-        case SubmittedAppleAttestation() as statement:
-            return _apple(statement, proof=proof, registration=registration, anchors=anchors, now=now)
+            return _android(statement, challenge=submitted.challenge, proof=proof, anchors=anchors, now=now)
+        case SubmittedAppleAttestation() as statement if registration.apple is not None:
+            return _apple(statement, proof=proof, reference=registration.apple, anchors=anchors, now=now)
         case SubmittedUnattested():
             return Refused(RefusalReason.PLATFORM_STATEMENT_MISSING)
-        case SubmittedAppleAssertion() | None:
-            return Refused(RefusalReason.EVIDENCE_COMBINATION, "an enrolment without a statement that enrols")
+        case SubmittedAppleAttestation() | SubmittedAppleAssertion() | None:
+            return Refused(RefusalReason.EVIDENCE_COMBINATION, "an enrolment without a statement that enrols this app")
 
 
 def _android(
@@ -141,12 +149,9 @@ def _android(
     *,
     challenge: bytes,
     proof: VerifiedProof,
-    registration: AppRegistration,
     anchors: TrustAnchors,
     now: datetime,
 ) -> _Vouched | Refused:
-    if registration.android is None:
-        return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Android")
     verified = verify_android_key(statement, challenge=challenge, anchors=anchors.android, now=now)
     if isinstance(verified, Refused):
         return verified
@@ -183,18 +188,16 @@ def _apple(
     statement: SubmittedAppleAttestation,
     *,
     proof: VerifiedProof,
-    registration: AppRegistration,
+    reference: AppleReference,
     anchors: TrustAnchors,
     now: datetime,
 ) -> _Vouched | Refused:
-    if registration.apple is None:
-        return Refused(RefusalReason.APP_UNKNOWN, "the app is not registered for Apple platforms")
     # The binding is the statement's client data, and covers the proof's key: no comparison of keys is left to do.
     verified = verify_attestation(
         statement,
         client_data_hash=proof.binding,
-        app_ids=registration.apple.app_ids,
-        environment=registration.apple.environment,
+        app_ids=reference.app_ids,
+        environment=reference.environment,
         anchors=anchors.apple,
         now=now,
     )

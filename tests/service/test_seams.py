@@ -12,7 +12,7 @@ from assay_toolkit.simulator.submission import bind, prove
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import RefusalReason
-from tests.service.conftest import GATEWAY
+from tests.service.world import GATEWAY
 
 BOTH = pytest.mark.parametrize("kind", [AndroidPhone, ApplePhone], ids=["android", "apple"])
 
@@ -120,7 +120,13 @@ class TestEnrolment:
     def test_app_that_is_not_registered_for_the_platform(self, world, kind):
         app = "apple-only" if kind is AndroidPhone else "android-only"
         phone = world.phone(kind, app=app)
-        assert refused(world, phone.enrolment(challenge=world.challenge(app=app))) is RefusalReason.APP_UNKNOWN
+        challenge = world.challenge(app=app)
+        answer = world.attest(phone.build_enrolment(challenge=challenge))
+        assert (answer.status, world.refusal) == (403, RefusalReason.APP_UNKNOWN)
+        # Said before the challenge is claimed: it is as good as it was.
+        assert "challenge" not in answer.members
+        registered = world.phone(AndroidPhone if kind is ApplePhone else ApplePhone, app=app)
+        assert world.attest(registered.build_enrolment(challenge=challenge)).status == 200
 
 
 class TestInstances:
@@ -138,7 +144,7 @@ class TestInstances:
         proven = reproved(b.enrolment(challenge=world.challenge()), key=a.instance_key)
         mixed = replace(proven, statement=b.attestation_statement(binding=proven.binding))
         assert refused(world, mixed) is RefusalReason.INSTANCE_KEY_TAKEN
-        assert world.store.instances[a.jkt].app_attest.key_id == a.key_id
+        assert world.instance(a.jkt).app_attest.key_id == a.key_id
 
     def test_an_app_attest_key_keeps_its_instance_key(self, world):
         a, b = world.phone(ApplePhone), world.phone(ApplePhone)
@@ -146,7 +152,7 @@ class TestInstances:
         proven = reproved(b.enrolment(challenge=world.challenge()), key=b.instance_key)
         mixed = replace(proven, statement=a.attestation_statement(binding=proven.binding))
         assert refused(world, mixed) is RefusalReason.APP_ATTEST_KEY_TAKEN
-        assert b.jkt not in world.store.instances
+        assert world.instance(b.jkt) is None
 
     def test_the_same_two_keys_may_enrol_again_and_keep_their_counter(self, world, apple):
         world.enrol(apple)
@@ -156,7 +162,7 @@ class TestInstances:
         proven = reproved(asked, key=apple.instance_key)
         again = replace(proven, statement=apple.attestation_statement(binding=proven.binding))
         assert world.attest(again.encode()).status == 200
-        assert world.store.instances[apple.jkt].app_attest.counter == 1
+        assert world.instance(apple.jkt).app_attest.counter == 1
 
     @BOTH
     def test_a_key_belongs_to_one_app(self, world, kind):
@@ -172,10 +178,9 @@ class TestInstances:
     def test_a_blocked_instance_gets_no_token(self, world, kind, purpose):
         phone = world.phone(kind)
         world.enrol(phone)
-        standing = world.store.instances[phone.jkt]
         build = phone.enrolment if purpose is Purpose.ENROL else phone.renewal
         submission = build(challenge=world.challenge(purpose))
-        world.store.instances[phone.jkt] = replace(standing, blocked=True)
+        world.tables.alter_instance(phone.jkt, blocked=True)
         assert refused(world, submission) is RefusalReason.INSTANCE_BLOCKED
 
 

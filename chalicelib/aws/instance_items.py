@@ -65,7 +65,6 @@ class _Apple(_Closed, tag_field="platform", tag="apple", frozen=True, kw_only=Tr
     app_id: str
     environment: Literal["production", "development"]
     certificate_serials: tuple[_Hex, ...]
-    validation: _Validation
 
 
 class _Stored(_Closed, frozen=True, kw_only=True):
@@ -91,6 +90,7 @@ class _StoredApple(_Stored, tag_field="platform", tag="apple", frozen=True, kw_o
     app_attest_x: _Bytes32
     app_attest_y: _Bytes32
     app_attest_counter: _Counter
+    validation: str
 
 
 def instance_key(jkt: str) -> str:
@@ -125,6 +125,8 @@ def to_values(instance: Instance) -> dict[str, Value]:
         "attested_at": to_ms(instance.attested_at),
         "blocked": instance.blocked,
     }
+    if isinstance(instance.kept, KeptApple):
+        values["validation"] = msgspec.json.encode(_stored_validation(instance.kept.validation)).decode()
     if instance.app_attest is not None:
         values["app_attest_key"] = instance.app_attest.key_id
         values["app_attest_x"] = instance.app_attest.public_key.x
@@ -137,8 +139,8 @@ def read_instance(item: Mapping[str, Any], *, jkt: str) -> Instance:
     """Raises Malfunction(STORE_UNAVAILABLE) unless `item` is exactly an instance whose key has the thumbprint `jkt`."""
     stored: _StoredAndroid | _StoredApple = from_item(item, _StoredAndroid | _StoredApple, of="instance")
     try:
-        kept = _kept_evidence(msgspec.json.decode(stored.kept, type=_Android | _Apple, strict=True))
-    except (msgspec.DecodeError, ValueError) as error:
+        kept = _kept_evidence(stored)
+    except ValueError as error:  # msgspec.DecodeError is one
         raise _not_of_its_form() from error
     app_attest = None
     if isinstance(stored, _StoredApple):
@@ -157,8 +159,6 @@ def read_instance(item: Mapping[str, Any], *, jkt: str) -> Instance:
         blocked=stored.blocked,
     )
     if instance.jkt != jkt or stored.id != instance_key(jkt):
-        raise _not_of_its_form()
-    if isinstance(kept, KeptApple) is not isinstance(stored, _StoredApple):
         raise _not_of_its_form()
     return instance
 
@@ -190,41 +190,48 @@ def _stored_evidence(kept: KeptEvidence) -> _Android | _Apple:
                 app_id=kept.app_id,
                 environment="production" if kept.environment is AppleEnvironment.PRODUCTION else "development",
                 certificate_serials=tuple(_hex(serial) for serial in kept.certificate_serials),
-                validation=_Validation(
-                    validation_category=_hex_or_none(kept.validation.validation_category),
-                    bundle_version=kept.validation.bundle_version,
-                    unknown_members=kept.validation.unknown_members,
-                ),
             )
 
 
-def _kept_evidence(stored: _Android | _Apple) -> KeptEvidence:
+def _stored_validation(validation: AppleValidation) -> _Validation:
+    return _Validation(
+        validation_category=_hex_or_none(validation.validation_category),
+        bundle_version=validation.bundle_version,
+        unknown_members=validation.unknown_members,
+    )
+
+
+def _kept_evidence(stored: _StoredAndroid | _StoredApple) -> KeptEvidence:
+    """Raises ValueError, also where the documents are of another platform than the item."""
     match stored:
-        case _Android():
+        case _StoredAndroid():
+            android = msgspec.json.decode(stored.kept, type=_Android, strict=True)
             return KeptAndroid(
-                certificate_serials=tuple(int(serial, 16) for serial in stored.certificate_serials),
-                security_level=stored.security_level,
-                provisioning=stored.provisioning,
-                attestation_version=int(stored.attestation_version, 16),
-                device_locked=stored.device_locked,
-                verified_boot_state_raw=_int_or_none(stored.verified_boot_state_raw),
-                verified_boot_key=stored.verified_boot_key,
-                os_version=_int_or_none(stored.os_version),
-                os_patch_level=_patch_level(stored.os_patch_level),
-                vendor_patch_level=_patch_level(stored.vendor_patch_level),
-                boot_patch_level=_patch_level(stored.boot_patch_level),
-                packages=tuple(AndroidPackage(name, int(version, 16)) for name, version in stored.packages),
-                signature_digests=stored.signature_digests,
+                certificate_serials=tuple(int(serial, 16) for serial in android.certificate_serials),
+                security_level=android.security_level,
+                provisioning=android.provisioning,
+                attestation_version=int(android.attestation_version, 16),
+                device_locked=android.device_locked,
+                verified_boot_state_raw=_int_or_none(android.verified_boot_state_raw),
+                verified_boot_key=android.verified_boot_key,
+                os_version=_int_or_none(android.os_version),
+                os_patch_level=_patch_level(android.os_patch_level),
+                vendor_patch_level=_patch_level(android.vendor_patch_level),
+                boot_patch_level=_patch_level(android.boot_patch_level),
+                packages=tuple(AndroidPackage(name, int(version, 16)) for name, version in android.packages),
+                signature_digests=android.signature_digests,
             )
-        case _Apple():
+        case _StoredApple():
+            apple = msgspec.json.decode(stored.kept, type=_Apple, strict=True)
+            validation = msgspec.json.decode(stored.validation, type=_Validation, strict=True)
             return KeptApple(
-                app_id=stored.app_id,
-                environment=AppleEnvironment[stored.environment.upper()],
-                certificate_serials=tuple(int(serial, 16) for serial in stored.certificate_serials),
+                app_id=apple.app_id,
+                environment=AppleEnvironment[apple.environment.upper()],
+                certificate_serials=tuple(int(serial, 16) for serial in apple.certificate_serials),
                 validation=AppleValidation(
-                    validation_category=_int_or_none(stored.validation.validation_category),
-                    bundle_version=stored.validation.bundle_version,
-                    unknown_members=stored.validation.unknown_members,
+                    validation_category=_int_or_none(validation.validation_category),
+                    bundle_version=validation.bundle_version,
+                    unknown_members=validation.unknown_members,
                 ),
             )
 

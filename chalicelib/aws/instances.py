@@ -1,6 +1,7 @@
 """The `instances` table: one item per instance key, and one per App Attest key that says whose it is, for good.
 
-    instance#<jkt>           app, platform, key, kept evidence, times, blocked; Apple: App Attest key and counter
+    instance#<jkt>           app, platform, key, kept evidence, times, blocked;
+                             Apple: App Attest key, counter, validation
     app_attest#<key id>      jkt
 
 Nothing here is deleted or expires: a block, a counter and the tie of two keys must outlive silence.
@@ -30,7 +31,8 @@ _FREE_OR_MINE = "attribute_not_exists(id) OR jkt = :jkt"
 # counter. An attestation's counter is 0 (Apple, "Validating apps that connect to your server"), so a higher one that
 # stands is the truth.
 _KEPT_FROM_THE_FIRST = ("enrolled_at", "blocked", "app_attest_counter")
-_MOVED_BY_RENEWAL = ("kept", "attested_at", "app_attest_counter")
+# What an assertion says anew. Everything else was read before, and may have been renewed by an enrolment since.
+_MOVED_BY_ASSERTION = ("validation", "attested_at", "app_attest_counter")
 
 
 class DynamoInstances:
@@ -88,18 +90,25 @@ class DynamoInstances:
 
     def _renewal(self, instance: Instance) -> "TransactWriteItemTypeDef":
         values = to_values(instance)
-        moved = {name: value for name, value in values.items() if name in _MOVED_BY_RENEWAL}
+        key = to_item({"id": instance_key(instance.jkt)})
         looked_at = {name: values[name] for name in ("app", "platform")}
-        conditions = [_SAME_APP_AND_PLATFORM]
-        if instance.app_attest is not None:
-            looked_at["app_attest_key"] = values["app_attest_key"]
-            conditions += [_SAME_APP_ATTEST_KEY, _COUNTER_RISES]
+        if instance.app_attest is None:
+            return {
+                "ConditionCheck": {
+                    "TableName": self._table,
+                    "Key": key,
+                    "ConditionExpression": _SAME_APP_AND_PLATFORM,
+                    "ExpressionAttributeValues": to_item({**_placeholders(looked_at), ":not_blocked": False}),
+                }
+            }
+        looked_at["app_attest_key"] = values["app_attest_key"]
+        moved = {name: values[name] for name in _MOVED_BY_ASSERTION}
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": to_item({"id": instance_key(instance.jkt)}),
+                "Key": key,
                 "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in moved),
-                "ConditionExpression": " AND ".join(conditions),
+                "ConditionExpression": f"{_SAME_APP_AND_PLATFORM} AND {_SAME_APP_ATTEST_KEY} AND {_COUNTER_RISES}",
                 "ExpressionAttributeValues": to_item({**_placeholders({**moved, **looked_at}), ":not_blocked": False}),
             }
         }

@@ -69,9 +69,10 @@ class InstanceChange(Enum):
     ENROL puts the instance, provided that its `jkt` is free, or stands enrolled unblocked for the same app and the
     same App Attest key (or both without one); and that its App Attest key, if any, is free or belongs to this `jkt`.
     The App Attest key then belongs to this `jkt` for good. A counter that stands higher is never moved back.
-    RENEW moves `kept`, `attested_at` and the counter, provided that the `jkt` stands enrolled unblocked for the same
-    app and, for an Apple instance, that the stored counter is lower than the new one. It writes neither `enrolled_at`
-    nor `blocked`.
+    RENEW is provided that the `jkt` stands enrolled unblocked for the same app and, for an Apple instance, that the
+    stored counter is lower than the new one. It moves what an assertion says anew: validation, `attested_at` and the
+    counter. Of an Android instance it moves nothing: nothing of it is newer than what stands, which a concurrent
+    enrolment may have renewed.
     """
 
     ENROL = "enrol"

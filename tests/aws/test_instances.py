@@ -97,6 +97,22 @@ def test_a_renewal_moves_evidence_time_and_counter_and_nothing_else(commit, inst
     assert instances.by_jkt(first.jkt) == replace(renewed, enrolled_at=first.enrolled_at, blocked=False)
 
 
+def test_a_renewal_keeps_what_an_enrolment_renewed_meanwhile(commit, instances, android, apple, times):
+    """The renewals read before the second enrolments, and commit after them."""
+    read, asserted = android(key=1), apple(key=2, counter=1, attested_at=times.start + timedelta(days=2))
+    commit(ENROL, android(key=1))
+    commit(ENROL, apple(key=2))
+    later = times.start + timedelta(days=1)
+    fresh = android(key=1, attested_at=later, kept=replace(read.kept, os_patch_level=PatchLevel(2026, 2)))
+    other = apple(key=2, attested_at=later, kept=replace(asserted.kept, certificate_serials=(8,)))
+    commit(ENROL, fresh)
+    commit(ENROL, other)
+    assert commit(RENEW, read) is DONE
+    assert commit(RENEW, asserted) is DONE
+    assert instances.by_jkt(read.jkt) == replace(fresh, enrolled_at=times.start)
+    assert instances.by_jkt(asserted.jkt) == replace(asserted, kept=other.kept)
+
+
 @pytest.mark.parametrize("counter", [0, 4, 5])
 def test_an_overtaken_counter_is_a_conflict(commit, instances, apple, counter):
     commit(ENROL, apple(counter=0))
@@ -213,6 +229,14 @@ def test_an_item_that_does_not_parse_is_a_malfunction(commit, dynamodb, instance
     with pytest.raises(Malfunction) as raised:
         instances.by_jkt(android().jkt)
     assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("validation", ["{}", '{"validation_category": "g"}', "4"])
+def test_a_validation_that_does_not_parse_is_a_malfunction(commit, dynamodb, instances, apple, validation):
+    commit(ENROL, apple())
+    dynamodb.put_item(TableName=TABLE, Item=stored(dynamodb, apple()) | {"validation": {"S": validation}})
+    with pytest.raises(Malfunction):
+        instances.by_jkt(apple().jkt)
 
 
 def test_evidence_of_another_platform_than_the_item_is_a_malfunction(commit, dynamodb, instances, android, apple):

@@ -9,9 +9,11 @@ import rfc8785
 from chalicelib.appraisal import PolicyInvalid, load_policy
 from chalicelib.appraisal.appraiser import judge
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
-from chalicelib.appraisal.claims import REGISTRY, Evidence
+from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Evidence
 from chalicelib.model.submission import Format
-from chalicelib.results.confidential import plaintext
+from chalicelib.model.trust import Tier, Vector
+from chalicelib.model.verdict import Submodule, Verdict
+from chalicelib.results.confidential import PLAINTEXT_SIZE, plaintext
 
 
 @pytest.fixture
@@ -304,19 +306,49 @@ def test_an_absent_claim_takes_the_outcome_of_the_rule_itself_by_default(draft):
     assert loaded.absent == loaded.outcome
 
 
+def outcomes(policy):
+    return [(item, outcome) for item in policy.rules for outcome in (item.outcome, item.absent) if outcome]
+
+
+def touched(policy, kind):
+    affirmed = {item.component for item in policy.affirmations if item.evidence is kind}
+    return affirmed | {outcome.component for item, outcome in outcomes(policy) if item.evidence is kind}
+
+
 def largest(policy):
-    touched = {(item.evidence, item.component) for item in policy.affirmations}
-    outcomes = [(item, outcome) for item in policy.rules for outcome in (item.outcome, item.absent) if outcome]
-    touched |= {(item.evidence, outcome.component) for item, outcome in outcomes}
     return largest_confidential_part(
-        components={kind: {part for owner, part in touched if owner is kind} for kind in Evidence},
-        reasons=[outcome.reason for _, outcome in outcomes],
+        components={kind: touched(policy, kind) for kind in Evidence},
+        reasons=[outcome.reason for _, outcome in outcomes(policy)],
         advice=policy.advice,
     )
 
 
 def test_every_verdict_of_the_baseline_fits_the_confidential_part(baseline):
     assert largest(baseline) < CONFIDENTIAL_SIZE
+
+
+@pytest.mark.parametrize("tier", Tier)
+@pytest.mark.parametrize("platform", STATEMENTS)
+def test_no_verdict_with_one_reason_is_longer_than_the_budget_says(baseline, platform, tier):
+    """The budget and what is really encoded are written apart, as stages do not know each other: here they meet."""
+    kind, _ = STATEMENTS[platform]
+    submodules = tuple(
+        Submodule(format=format_, tier=tier, vector=Vector(dict.fromkeys(touched(baseline, evidence), 97)))
+        for evidence, format_ in ((kind, platform), (Evidence.RASP, Format.RASP))
+    )
+    longest = max((outcome.reason for _, outcome in outcomes(baseline)), key=len)
+    verdict = Verdict(
+        tier=tier,
+        submodules=submodules,
+        reasons=(longest,),
+        applied=(),
+        advice=baseline.advice[tier],
+        policy_id=baseline.id,
+    )
+    told = plaintext(verdict, jti="A" * 22)
+    assert len(told) == PLAINTEXT_SIZE == CONFIDENTIAL_SIZE
+    assert json.loads(told)["reasons"] == [longest]
+    assert len(told.rstrip(b" ")) <= largest(baseline)
 
 
 def long_advice(draft, actions):

@@ -24,7 +24,6 @@ _LONGEST_DELAY: Final = 300  # seconds; a request that waits longer has been giv
 
 _DECISIONS: Final = {decision.value: decision for decision in Decision}
 _OBLIGATIONS: Final = {obligation.value: obligation for obligation in Obligation}
-_SEVERITY: Final = {decision: severity for severity, decision in enumerate(Decision)}
 
 # Advice on the right is never milder than on the left.
 _ORDER: Final = (("high", "medium"), ("medium", "low"), ("medium", "none"))
@@ -45,7 +44,7 @@ def _by_tier(node: Node) -> dict[str, Advice]:
     members = node.members(required=tuple(TIERS))
     advice = {name: _advice(item) for name, item in members.items()}
     for milder, stricter in _ORDER:
-        if _SEVERITY[advice[stricter].decision] < _SEVERITY[advice[milder].decision]:
+        if advice[stricter].decision.severity < advice[milder].decision.severity:
             members[stricter].refuse(
                 f"advises {advice[stricter].decision.value}, which is milder than "
                 f"{advice[milder].decision.value} for {milder}"

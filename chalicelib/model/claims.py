@@ -4,13 +4,14 @@ Vendor numbers (versions, tags, categories) are open integers; serials are integ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Self
 
 from chalicelib.model.descriptor import Descriptor
 from chalicelib.model.keys import EcPublicJwk
+from chalicelib.model.submission import Format
 
 
 class SecurityLevel(IntEnum):
@@ -205,9 +206,6 @@ class VerifiedRaspReport:
     observations: tuple[Observation, ...] = ()
 
 
-VerifiedStatement = VerifiedAndroidKey | VerifiedAppleAttestation | VerifiedAppleAssertion
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAndroid:
     """What an instance keeps of its Android enrolment, so that a renewal is judged against today's lists and policy."""
@@ -277,4 +275,4 @@ class EvidenceSet:
     platform: KeptEvidence
     platform_attested_at: datetime
     rasp: VerifiedRaspReport | None
-    fresh_formats: tuple[str, ...] = field(default=())
+    fresh_formats: tuple[Format, ...] = ()

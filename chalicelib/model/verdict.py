@@ -10,12 +10,17 @@ from chalicelib.model.trust import Tier, Vector
 
 
 class Decision(StrEnum):
-    """What a backend does; `severity` by order of declaration."""
+    """What a backend does, mildest first."""
 
     ALLOW = "allow"
     DELAY = "delay"
     STEP_UP = "step_up"
     DENY = "deny"
+
+    @property
+    def severity(self) -> int:
+        """0 for the mildest."""
+        return tuple(Decision).index(self)
 
 
 class Obligation(StrEnum):
@@ -63,5 +68,4 @@ class Verdict:
     applied: tuple[AppliedRule, ...]
     advice: Mapping[str, Advice]
     policy_id: str  # "<name>@<digest>"
-    endorsements_id: str | None = None
     ages: Mapping[str, int] = field(default_factory=dict)  # seconds, by endorsement kind

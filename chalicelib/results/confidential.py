@@ -14,13 +14,12 @@ from joserfc.jwk import ECKey
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.model.trust import Tier
-from chalicelib.model.verdict import Advice, Decision, Submodule, Verdict
+from chalicelib.model.verdict import Advice, Submodule, Verdict
 
 # Bytes of every plaintext: docs/wire.md, section 7. With it a confidential token stays signable, see token.py.
 PLAINTEXT_SIZE = 1_024
 
 _ALGORITHMS = ["ECDH-ES", "A256GCM"]
-_DECISIONS = tuple(Decision)
 
 
 def encrypt_verdict(verdict: Verdict, *, jti: str, recipient: Mapping[str, str]) -> str:
@@ -70,7 +69,7 @@ def _tellings(verdict: Verdict) -> Iterator[dict[str, Any]]:
         yield {"submods": submods, "reasons": reasons[:kept], "advice": advice, "more": True}
     bare = {submodule.format.value: _status(submodule.tier) for submodule in verdict.submodules}
     yield {"submods": bare, "reasons": [], "advice": advice, "more": True}
-    strictest = max((advised.decision for advised in verdict.advice.values()), key=_DECISIONS.index)
+    strictest = max((advised.decision for advised in verdict.advice.values()), key=lambda decision: decision.severity)
     yield {"submods": bare, "reasons": [], "advice": {"*": {"decision": strictest.value}}, "more": True}
 
 

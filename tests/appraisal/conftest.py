@@ -26,6 +26,7 @@ from chalicelib.model.claims import (
     VerifiedBootState,
     VerifiedRaspReport,
 )
+from chalicelib.model.submission import Format
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -96,7 +97,7 @@ def baseline(baseline_document: bytes) -> Policy:
 def android() -> Callable[..., EvidenceSet]:
     """An enrolment of a sound phone, with these fields of `KeptAndroid` changed."""
 
-    def build(*, rasp=REPORT, fresh=("android_key",), **changes) -> EvidenceSet:
+    def build(*, rasp=REPORT, fresh=(Format.ANDROID_KEY,), **changes) -> EvidenceSet:
         kept = replace(ANDROID, **changes)
         return EvidenceSet(platform=kept, platform_attested_at=NOW, rasp=rasp, fresh_formats=fresh)
 
@@ -105,7 +106,7 @@ def android() -> Callable[..., EvidenceSet]:
 
 @pytest.fixture(scope="session")
 def apple() -> Callable[..., EvidenceSet]:
-    def build(*, rasp=REPORT, fresh=("apple_attestation",), **changes) -> EvidenceSet:
+    def build(*, rasp=REPORT, fresh=(Format.APPLE_ATTESTATION,), **changes) -> EvidenceSet:
         kept = replace(APPLE, **changes)
         return EvidenceSet(platform=kept, platform_attested_at=NOW, rasp=rasp, fresh_formats=fresh)
 

@@ -60,8 +60,8 @@ def test_a_sound_apple_phone(judged, apple):
 
 def test_renewals_name_what_was_judged(judged, android, apple):
     assert judged(android(fresh=())).submodules[0].format is Format.INSTANCE
-    assert judged(android(fresh=("rasp",))).submodules[0].format is Format.INSTANCE
-    assert judged(apple(fresh=("apple_assertion",))).submodules[0].format is Format.APPLE_ASSERTION
+    assert judged(android(fresh=(Format.RASP,))).submodules[0].format is Format.INSTANCE
+    assert judged(apple(fresh=(Format.APPLE_ASSERTION,))).submodules[0].format is Format.APPLE_ASSERTION
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from chalicelib.model.claims import (
     SecurityLevel,
     VerifiedRaspReport,
 )
+from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier
 from chalicelib.model.verdict import Decision
 
@@ -75,7 +76,7 @@ def sets(rasp):
         platform=androids | apples,
         platform_attested_at=st.just(None),
         rasp=rasp,
-        fresh_formats=st.sampled_from([(), ("android_key", "apple_attestation")]),
+        fresh_formats=st.sampled_from([(), (Format.ANDROID_KEY, Format.APPLE_ATTESTATION)]),
     )
 
 

@@ -61,10 +61,6 @@ class LocalStack:
             "ASSAY_DOCUMENTS_TABLE": self.configuration["ASSAY_DOCUMENTS_TABLE"],
         }
 
-    def publish_keys(self) -> None:
-        """The scheduled handler, as EventBridge would call it."""
-        publish_keys(self.app)
-
     def put_in_force(self, *, kind: str, body: bytes) -> str:
         """Any document of kind `apps`, `policy` or `google_status`; its digest."""
         return put_in_force(self.documents, kind=kind, body=body)
@@ -108,6 +104,7 @@ def local_stack(
 
 
 def publish_keys(app: Chalice) -> None:
+    """The scheduled handler, as EventBridge would call it."""
     context = LambdaContext(f"assay-{STAGE}-publish_keys", 1024)
     app.handler_map["publish_keys"](_SCHEDULED, context)
 

@@ -35,7 +35,7 @@ class Baseline:
             apple=None,
         )
         evidence = EvidenceSet(
-            platform=KeptAndroid.of(key), platform_attested_at=now, rasp=None, fresh_formats=(Format.ANDROID_KEY.value,)
+            platform=KeptAndroid.of(key), platform_attested_at=now, rasp=None, fresh_formats=(Format.ANDROID_KEY,)
         )
         verdict = appraise(evidence, app=app, policy=self.policy, status_list=self.status_list, now=now)
         reasons = tuple(dict.fromkeys(rule.reason.value for rule in verdict.applied))

@@ -1,51 +1,33 @@
-"""A whole service over in-memory ports, and phones that it can judge."""
+"""moto for a module at a time, with atomic writes; tables of its own for every test."""
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-import rfc8785
+from botocore.config import Config
+from moto import mock_aws
 
+from assay_toolkit.local import template
+from assay_toolkit.local.moto_lock import atomic_dynamodb
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib.api.rendering import JsonRenderer
+from chalicelib.aws.challenges import DynamoChallenges
+from chalicelib.aws.documents import Documents
+from chalicelib.aws.instances import DynamoInstances
+from chalicelib.aws.signer import KmsSigner
 from chalicelib.endorsements.anchors import anchors_from_pem
-from chalicelib.model.descriptor import Purpose
+from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.service.admission import TrustAnchors
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.issue_challenge import ChallengeService
-from chalicelib.service.ports import StoredAnswer
-from chalicelib.verifiers.codec import base64url
-from chalicelib.verifiers.submission import decode_submission
-from tests.service.fakes import Clock, CountedBytes, Decisions, Documents, LocalSigner, Store
-
-ISSUER = "https://keys.assay.example"
-API = "https://api.bank.example"
-GATEWAY = "https://gateway.bank.example"
-
-_APP = {
-    "android": {"packages": ["com.example.bank"], "signature_digests": ["a1" * 32]},
-    "apple": {"app_ids": ["A1B2C3D4E5.com.example.bank"], "environment": "production"},
-    "audiences": {API: {"kind": "clear"}, GATEWAY: {"kind": "gateway", "minimum_tier": "high"}},
-}
-APPS: dict[str, Any] = {
-    "bank": _APP,
-    "broker": {**_APP, "token_lifetime": 120},
-    "android-only": {name: value for name, value in _APP.items() if name != "apple"},
-    "apple-only": {name: value for name, value in _APP.items() if name != "android"},
-}
-
-
-def register(apps: dict[str, Any] = APPS) -> bytes:
-    return rfc8785.dumps({"version": 1, "apps": apps})
-
-
-def status_list(*serials: int) -> bytes:
-    return json.dumps({"entries": {f"{serial:x}": {"status": "REVOKED"} for serial in serials}}).encode()
+from tests.service.adapters import PublishedDocuments, RecordedDecisions, Tables, Tap
+from tests.service.world import FUNCTION_TIMEOUT, ISSUER, Clock, CountedBytes, World, register, status_list
 
 
 @pytest.fixture(scope="session")
@@ -53,85 +35,120 @@ def policy() -> bytes:
     return compile_policy(Path(__file__).resolve().parents[2] / "policies" / "baseline.yaml")
 
 
-@dataclass
-class World:
-    clock: Clock
-    store: Store
-    documents: Documents
-    signer: LocalSigner
-    decisions: Decisions
-    randomness: CountedBytes
-    beliefs: Beliefs
-    challenges: ChallengeService
-    attestations: AttestService
-    phones: CountedBytes = field(default_factory=CountedBytes)
-
-    def phone(self, kind, *, app: str = "bank", audience: str = API, **choices):
-        return kind(app=app, audience=audience, clock=self.clock.now, randomness=self.phones.token_bytes, **choices)
-
-    def challenge(self, purpose: Purpose = Purpose.ENROL, *, app: str = "bank") -> bytes:
-        return self.challenges.issue(app, purpose).challenge.value
-
-    def attest(self, body: bytes) -> "Answer":
-        return Answer(self.attestations.attest(decode_submission(body)))
-
-    def enrol(self, phone, **choices) -> "Answer":
-        challenge = self.challenge(app=phone.app)
-        return self.attest(phone.build_enrolment(challenge=challenge, **choices))
-
-    def renew(self, phone, **choices) -> "Answer":
-        challenge = self.challenge(Purpose.RENEW, app=phone.app)
-        return self.attest(phone.build_renewal(challenge=challenge, **choices))
-
-    @property
-    def refusal(self):
-        """The reason that the last record names."""
-        return self.decisions.records[-1].refusal
+@pytest.fixture(scope="session")
+def session() -> boto3.session.Session:
+    """One for all tests: it keeps the service models, which take longer to read than a test to run."""
+    made_up = "testing"
+    return boto3.session.Session(aws_access_key_id=made_up, aws_secret_access_key=made_up, region_name="eu-central-1")
 
 
-@dataclass(frozen=True)
-class Answer:
-    stored: StoredAnswer
+@pytest.fixture(scope="module")
+def client(session: boto3.session.Session) -> Iterator[Callable[[str], Any]]:
+    # One attempt: botocore's waits between attempts are real time.
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    with pytest.MonkeyPatch.context() as environment, mock_aws(), atomic_dynamodb():
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield lambda service: session.client(service, config=config)
 
-    @property
-    def status(self) -> int:
-        return self.stored.status
 
-    @property
-    def members(self) -> dict[str, Any]:
-        return json.loads(self.stored.body)
+@pytest.fixture(scope="module")
+def dynamodb(client):
+    return client("dynamodb")
 
-    @property
-    def next_challenge(self) -> bytes:
-        return base64url.decode(self.members["challenge"]["value"], max_bytes=32)
 
-    @property
-    def claims(self) -> dict[str, Any]:
-        payload = self.members["token"].split(".")[1]
-        return json.loads(base64url.decode(payload, max_bytes=8_192))
+@pytest.fixture(scope="module")
+def kms(client):
+    return client("kms")
+
+
+@pytest.fixture(scope="session")
+def schemas() -> list[dict[str, Any]]:
+    return template.tables(stage="service")
+
+
+_WORLDS = count(1)
 
 
 @pytest.fixture
-def world(policy) -> World:
-    clock, documents, decisions, randomness = Clock(), Documents(), Decisions(), CountedBytes()
-    documents.activate("apps", register())
-    documents.activate("policy", policy)
-    documents.activate("google_status", status_list())
-    store, signer = Store(clock), LocalSigner()
-    beliefs = Beliefs(documents=documents, clock=clock)
+def tables(dynamodb, schemas) -> Iterator[Tables]:
+    """Empty. They go with the test: each of moto's transactions copies every table there is."""
+    number = next(_WORLDS)
+    names = [f"{schema['TableName']}-{number}" for schema in schemas]
+    for schema, name in zip(schemas, names, strict=True):
+        dynamodb.create_table(**{**schema, "TableName": name})
+    yield Tables(
+        client=dynamodb, **{kind: f"assay-service-{kind}-{number}" for kind in ("nonces", "instances", "documents")}
+    )
+    for name in names:
+        dynamodb.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="module")
+def key_arns(kms) -> tuple[str, str]:
+    """Two keys: the one that signs, and another."""
+    made = [kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY") for _ in range(2)]
+    return made[0]["KeyMetadata"]["Arn"], made[1]["KeyMetadata"]["Arn"]
+
+
+@pytest.fixture
+def signer(kms, key_arns) -> Tap:
+    return Tap(KmsSigner(client=kms, key_arn=key_arns[0]), reason=MalfunctionReason.SIGNER_UNAVAILABLE)
+
+
+@pytest.fixture
+def another_signer(kms, key_arns) -> KmsSigner:
+    return KmsSigner(client=kms, key_arn=key_arns[1])
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def documents(tables, clock, policy) -> PublishedDocuments:
+    """A register and a policy in force."""
+    stored = PublishedDocuments(Documents(tables.client, tables.documents, clock=clock))
+    stored.publish("apps", register())
+    stored.publish("policy", policy)
+    return stored
+
+
+@pytest.fixture
+def beliefs(documents, clock) -> Beliefs:
+    return Beliefs(documents=documents, clock=clock)
+
+
+@pytest.fixture
+def world(tables, clock, documents, beliefs, signer) -> World:
+    documents.publish("google_status", status_list())
+    decisions, randomness = RecordedDecisions(), CountedBytes()
+    instances = DynamoInstances(client=tables.client, table=tables.instances)
+    challenge_store = Tap(
+        DynamoChallenges(
+            client=tables.client,
+            table=tables.nonces,
+            instances=instances,
+            randomness=randomness,
+            function_timeout=FUNCTION_TIMEOUT,
+        )
+    )
+    instance_store = Tap(instances)
     return World(
         clock=clock,
-        store=store,
+        tables=tables,
+        challenge_store=challenge_store,
+        instance_store=instance_store,
         documents=documents,
         signer=signer,
         decisions=decisions,
         randomness=randomness,
         beliefs=beliefs,
-        challenges=ChallengeService(beliefs=beliefs, challenges=store, clock=clock, randomness=randomness),
+        challenges=ChallengeService(beliefs=beliefs, challenges=challenge_store, clock=clock, randomness=randomness),
         attestations=AttestService(
             beliefs=beliefs,
-            challenges=store,
-            instances=store,
+            challenges=challenge_store,
+            instances=instance_store,
             signer=signer,
             renderer=JsonRenderer(),
             decisions=decisions,

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from assay_toolkit.simulator.conditions import CONDITIONS
 from assay_toolkit.simulator.phone import AndroidPhone
@@ -16,9 +15,9 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import AppraisalReason, MalfunctionReason, RefusalReason
 from chalicelib.model.trust import Tier
-from chalicelib.service.ports import CommitOutcome, DecisionOutcome, StoredAnswer
+from chalicelib.service.ports import DecisionOutcome, StoredAnswer
 from chalicelib.verifiers.submission import decode_submission
-from tests.service.conftest import API, GATEWAY, ISSUER, status_list
+from tests.service.world import API, GATEWAY, ISSUER, LEASE, enrolment_again, status_list
 
 
 def malfunction(world, body) -> Malfunction:
@@ -33,7 +32,7 @@ class TestTokens:
         assert answer.status == 200
         read = jwt.decode(
             answer.members["token"],
-            key=world.signer.private.public_key(),
+            key=jwt.PyJWK(world.signer.public_jwk.as_dict()),
             algorithms=["ES256"],
             audience=API,
             issuer=ISSUER,
@@ -41,7 +40,7 @@ class TestTokens:
         )
         assert read["cnf"]["jwk"] == phone.jwk
         assert read["ear_status"] == "affirming"
-        assert world.store.instances[phone.jkt].app == "bank"
+        assert world.instance(phone.jkt).app == "bank"
 
     def test_a_renewal_is_one_round_trip_with_the_challenge_of_the_last_answer(self, world, phone):
         first = world.enrol(phone)
@@ -81,8 +80,8 @@ class TestTokens:
 
     def test_a_renewal_is_judged_by_todays_list(self, world, android):
         world.enrol(android)
-        serial = world.store.instances[android.jkt].kept.certificate_serials[1]
-        world.documents.activate("google_status", status_list(serial))
+        serial = world.instance(android.jkt).kept.certificate_serials[1]
+        world.documents.publish("google_status", status_list(serial))
         world.clock.advance(3)
         answer = world.renew(android)
         assert answer.claims["ear_status"] == "contraindicated"
@@ -91,12 +90,12 @@ class TestTokens:
     def test_what_an_instance_keeps_comes_from_verified_claims(self, world, android, apple):
         world.enrol(android)
         world.enrol(apple)
-        kept = world.store.instances[android.jkt].kept
+        kept = world.instance(android.jkt).kept
         assert isinstance(kept, KeptAndroid)
         assert kept.device_locked is True
         assert [package.name for package in kept.packages] == ["com.example.bank"]
         assert kept.signature_digests == (bytes.fromhex("a1" * 32),)
-        instance = world.store.instances[apple.jkt]
+        instance = world.instance(apple.jkt)
         assert isinstance(instance.kept, KeptApple)
         assert instance.kept.app_id == "A1B2C3D4E5.com.example.bank"
         assert instance.app_attest.key_id == apple.key_id
@@ -108,10 +107,10 @@ class TestTokens:
         world.clock.advance(100)
         for phone in (android, apple):
             world.renew(phone)
-        assert world.store.instances[apple.jkt].app_attest.counter == 1
-        assert world.store.instances[apple.jkt].attested_at == enrolled + timedelta(seconds=100)
-        assert world.store.instances[apple.jkt].enrolled_at == enrolled
-        assert world.store.instances[android.jkt].attested_at == enrolled
+        assert world.instance(apple.jkt).app_attest.counter == 1
+        assert world.instance(apple.jkt).attested_at == enrolled + timedelta(seconds=100)
+        assert world.instance(apple.jkt).enrolled_at == enrolled
+        assert world.instance(android.jkt).attested_at == enrolled
 
 
 class TestRecords:
@@ -155,7 +154,7 @@ class TestRefusals:
         assert answer.status == 403
         assert "challenge" not in answer.members
         assert world.refusal is reason
-        assert world.store.items[challenge].claimed_at is None
+        assert world.challenge_item(challenge)["phase"] == {"S": "issued"}
 
     def test_a_challenge_that_was_never_issued_gives_none_away(self, world, android):
         answer = world.attest(android.build_enrolment(challenge=bytes(32)))
@@ -234,54 +233,41 @@ class TestOnceOnly:
         assert world.attest(android.build_enrolment(challenge=challenge)).status == 409
         assert world.refusal is RefusalReason.CHALLENGE_SPENT
 
-    def held_by_another(self, world, body):
-        submitted = decode_submission(body)
-        world.store.claim(
-            challenge=submitted.challenge,
-            app="bank",
-            purpose=submitted.descriptor.purpose,
-            body_digest=submitted.body_digest,
-            now=world.clock.now(),
-        )
-        return world.store.items[submitted.challenge]
-
     def test_a_twin_waits_for_the_first_arrivals_answer(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
-        item = self.held_by_another(world, body)
+        held = world.claim_by_another(body)
+        theirs = StoredAnswer(status=200, body=b"{}")
 
         def answered():
             if len(world.clock.slept) == 3:
-                item.answer = StoredAnswer(status=200, body=b"{}")
+                world.commit_by_another(held, theirs)
 
         world.clock.on_sleep = answered
-        assert world.attest(body).stored == item.answer
-        assert "by_jkt" not in world.store.called
+        assert world.attest(body).stored == theirs
+        assert len(world.clock.slept) == 3
+        assert "by_jkt" not in world.instance_store.called
 
     def test_a_twin_waits_two_seconds_at_most_and_releases_nothing(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
-        self.held_by_another(world, body)
+        world.claim_by_another(body)
         assert malfunction(world, body).reason is MalfunctionReason.BUSY
         assert sum(world.clock.slept) == pytest.approx(2, abs=0.11)
-        assert "release" not in world.store.called
+        assert "release" not in world.challenge_store.called
 
     def test_a_lost_lease_is_taken_over_by_the_same_body(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
-        self.held_by_another(world, body)
+        world.claim_by_another(body)
         world.clock.advance(17)
         assert world.attest(body).status == 200
 
     def test_whoever_loses_the_commit_returns_the_answer_that_stands(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
-        challenge = decode_submission(body).challenge
         theirs = StoredAnswer(status=200, body=b'{"token": "theirs"}')
-
-        def overtaken():
-            world.store.take_over(challenge)
-            world.store.items[challenge].answer = theirs
-
-        world.store.before_commit = overtaken
+        world.challenge_store.before["commit"] = lambda: world.commit_by_another(
+            world.claim_by_another(body, ahead=LEASE), theirs
+        )
         assert world.attest(body).stored == theirs
-        assert phone.jkt not in world.store.instances
+        assert world.instance(phone.jkt) is None
         assert [record.outcome for record in world.decisions.records] == [
             DecisionOutcome.TOKEN,
             DecisionOutcome.DISCARDED,
@@ -289,20 +275,21 @@ class TestOnceOnly:
 
     def test_a_refusal_that_lost_its_hold_is_not_told(self, world, phone):
         body = replace(phone.enrolment(challenge=world.challenge()), rasp_report=None).encode()
-        challenge = decode_submission(body).challenge
-        world.store.before_commit = lambda: world.store.take_over(challenge)
+        theirs = []
+        world.challenge_store.before["commit"] = lambda: theirs.append(world.claim_by_another(body, ahead=LEASE))
         assert malfunction(world, body).reason is MalfunctionReason.BUSY
-        assert world.store.items[challenge].attempt == "another"
+        item = world.challenge_item(decode_submission(body).challenge)
+        assert (item["phase"], item["attempt"]) == ({"S": "claimed"}, {"S": theirs[0].attempt})
 
 
 class TestMalfunctions:
-    @pytest.mark.parametrize("broken", ["by_jkt", "commit"])
-    def test_after_one_in_the_store_nothing_stands_and_the_same_body_may_try_at_once(self, world, phone, broken):
+    @pytest.mark.parametrize(("store", "method"), [("instance_store", "by_jkt"), ("challenge_store", "commit")])
+    def test_after_one_in_the_store_nothing_stands_and_the_same_body_may_try_at_once(self, world, phone, store, method):
         body = phone.build_enrolment(challenge=world.challenge())
-        world.store.broken = {broken}
+        getattr(world, store).broken = {method}
         assert malfunction(world, body).reason is MalfunctionReason.STORE_UNAVAILABLE
-        assert world.store.instances == {}
-        world.store.broken = set()
+        assert world.tables.items(world.tables.instances) == []
+        getattr(world, store).broken = set()
         assert world.attest(body).status == 200
 
     def test_a_signer_that_does_not_answer_costs_nothing_but_a_retry(self, world, phone):
@@ -312,39 +299,44 @@ class TestMalfunctions:
         world.signer.broken = set()
         assert world.attest(body).status == 200
 
-    def test_a_signature_by_another_key_never_leaves(self, world, phone):
+    def test_a_signature_by_another_key_never_leaves(self, world, phone, another_signer):
         body = phone.build_enrolment(challenge=world.challenge())
-        world.signer.private = ec.generate_private_key(ec.SECP256R1())
+        world.signer.sign = another_signer.sign
         assert malfunction(world, body).reason is MalfunctionReason.TOKEN_SELF_CHECK
-        assert world.store.items[decode_submission(body).challenge].answer is None
+        assert world.challenge_item(decode_submission(body).challenge)["phase"] == {"S": "claimed"}
 
     def test_a_release_that_fails_does_not_hide_why(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
         world.signer.broken = {"sign"}
-        world.store.broken = {"release"}
+        world.challenge_store.broken = {"release"}
         assert malfunction(world, body).reason is MalfunctionReason.SIGNER_UNAVAILABLE
 
     def test_without_a_policy_nobody_is_judged_and_nothing_is_spent(self, world, phone):
         challenge = world.challenge()
-        world.documents.withdraw("policy")
+        world.tables.withdraw("policy")
         world.clock.advance(3)
         body = phone.build_enrolment(challenge=challenge)
         assert malfunction(world, body).reason is MalfunctionReason.POLICY_UNAVAILABLE
-        assert world.store.items[challenge].claimed_at is None
+        assert world.challenge_item(challenge)["phase"] == {"S": "issued"}
 
     def test_one_before_the_claim_holds_nothing(self, world, phone):
         body = phone.build_enrolment(challenge=world.challenge())
-        world.store.broken = {"claim"}
+        world.challenge_store.broken = {"claim"}
         assert malfunction(world, body).reason is MalfunctionReason.STORE_UNAVAILABLE
-        assert "release" not in world.store.called
+        assert "release" not in world.challenge_store.called
 
 
 class TestConflicts:
+    def by_a_standing_instance(self, phone, purpose, challenge) -> bytes:
+        again = purpose is Purpose.ENROL
+        submission = enrolment_again(phone, challenge=challenge) if again else phone.renewal(challenge=challenge)
+        return submission.encode()
+
     def test_an_overtaken_counter_is_answered_with_a_new_challenge(self, world, apple):
         world.enrol(apple)
         body = apple.build_renewal(challenge=world.challenge(Purpose.RENEW))
         later = apple.build_renewal(challenge=world.challenge(Purpose.RENEW))
-        world.store.before_commit = lambda: world.attest(later)
+        world.challenge_store.before["commit"] = lambda: world.attest(later)
         answer = world.attest(body)
         assert answer.status == 409
         assert answer.members["remedy"] == "new_challenge"
@@ -355,11 +347,11 @@ class TestConflicts:
     def test_an_app_attest_key_belongs_to_one_instance_key_for_good(self, world, apple):
         world.enrol(apple)
         submission = apple.enrolment(challenge=world.challenge())
-        world.store.owners[apple.key_id] = "another instance key"
+        world.tables.tie(apple.key_id, jkt="another instance key")
         answer = world.attest(submission.encode())
         assert answer.status == 403
         assert world.refusal is RefusalReason.APP_ATTEST_KEY_TAKEN
-        assert apple.jkt not in world.store.instances
+        assert world.instance(apple.jkt) is None
 
     @pytest.mark.parametrize(
         ("meanwhile", "reason"),
@@ -373,48 +365,29 @@ class TestConflicts:
         self, world, phone, purpose, meanwhile, reason
     ):
         world.enrol(phone)
-        build = phone.build_enrolment if purpose is Purpose.ENROL else phone.build_renewal
-        standing = world.store.instances[phone.jkt]
-        body = build(challenge=world.challenge(purpose))
-
-        def moved():
-            world.store.instances[phone.jkt] = replace(standing, **meanwhile)
-
-        world.store.before_commit = moved
+        body = self.by_a_standing_instance(phone, purpose, world.challenge(purpose))
+        world.challenge_store.before["commit"] = lambda: world.tables.alter_instance(phone.jkt, **meanwhile)
         world.attest(body)
         assert world.refusal is reason
 
     def test_a_renewal_of_an_instance_that_is_gone_is_unknown(self, world, phone):
         world.enrol(phone)
-        world.store.before_commit = world.store.instances.clear
+        world.challenge_store.before["commit"] = lambda: world.tables.delete_instance(phone.jkt)
         answer = world.renew(phone)
         assert world.refusal is RefusalReason.INSTANCE_UNKNOWN
         assert answer.members["challenge"]["purpose"] == "enrol"
 
-    def test_an_enrolments_conflict_that_is_gone_again_is_a_retry(self, world, phone, monkeypatch):
+    @pytest.mark.parametrize("purpose", Purpose)
+    def test_a_conflict_that_is_gone_again_is_a_retry(self, world, phone, purpose):
         """Of a key that stands enrolled with the very App Attest key that enrols again, nobody took anything."""
         world.enrol(phone)
-        body = phone.build_enrolment(challenge=world.challenge())
-        monkeypatch.setattr(world.store, "commit", lambda **_: CommitOutcome.INSTANCE_CONFLICT)
-        assert malfunction(world, body).reason is MalfunctionReason.BUSY
-        monkeypatch.undo()
-        assert world.attest(body).status == 200
+        body = self.by_a_standing_instance(phone, purpose, world.challenge(purpose))
 
-    def test_a_conflict_that_is_gone_again_is_a_retry(self, world, android):
-        world.enrol(android)
-        standing = world.store.instances[android.jkt]
-        body = android.build_renewal(challenge=world.challenge(Purpose.RENEW))
-        read = world.store.by_jkt
-        reads = []
+        def blocked_for_a_moment():
+            world.tables.alter_instance(phone.jkt, blocked=True)
+            world.instance_store.before["by_jkt"] = lambda: world.tables.alter_instance(phone.jkt, blocked=False)
 
-        def unblocked_by_then(jkt):
-            reads.append(jkt)
-            if len(reads) == 2:
-                world.store.instances[jkt] = standing
-            return read(jkt)
-
-        world.store.by_jkt = unblocked_by_then
-        world.store.before_commit = lambda: world.store.instances.update({android.jkt: replace(standing, blocked=True)})
+        world.challenge_store.before["commit"] = blocked_for_a_moment
         assert malfunction(world, body).reason is MalfunctionReason.BUSY
         assert world.attest(body).status == 200
 

@@ -4,27 +4,7 @@ import pytest
 
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.beliefs import Beliefs
-from tests.service.conftest import APPS, register, status_list
-from tests.service.fakes import Clock, Documents
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def documents(policy):
-    stored = Documents()
-    stored.activate("apps", register())
-    stored.activate("policy", policy)
-    return stored
-
-
-@pytest.fixture
-def beliefs(documents, clock):
-    return Beliefs(documents=documents, clock=clock)
+from tests.service.world import APPS, register, status_list
 
 
 def reason(ask) -> MalfunctionReason:
@@ -49,7 +29,7 @@ def test_a_document_is_read_and_parsed_once(beliefs, documents, clock):
 
 def test_an_activation_is_in_force_two_seconds_later(beliefs, documents, clock):
     assert set(beliefs.apps()) == set(APPS)
-    documents.activate("apps", register({"bank": APPS["bank"]}))
+    documents.publish("apps", register({"bank": APPS["bank"]}))
     clock.advance(1.9)
     assert set(beliefs.apps()) == set(APPS)
     clock.advance(0.1)
@@ -105,7 +85,7 @@ def test_a_worker_that_never_read_anything_believes_nothing(beliefs, documents):
 
 def test_a_document_that_cannot_be_read_is_not_replaced_by_the_one_before(beliefs, documents, clock):
     beliefs.in_force()
-    documents.activate("apps", register({"bank": APPS["bank"]}))
+    documents.publish("apps", register({"bank": APPS["bank"]}))
     documents.broken = {"read"}
     clock.advance(2)
     assert reason(beliefs.in_force) is MalfunctionReason.STORE_UNAVAILABLE
@@ -122,16 +102,16 @@ def test_a_document_that_cannot_be_read_is_not_replaced_by_the_one_before(belief
 def test_a_document_that_does_not_parse_is_a_malfunction_at_once_and_until_it_is_replaced(
     beliefs, documents, clock, policy, kind, expected
 ):
-    documents.activate("google_status", status_list())
+    documents.publish("google_status", status_list())
     beliefs.in_force()
-    documents.activate(kind, b"{}")
+    documents.publish(kind, b"{}")
     clock.advance(2)
     assert reason(beliefs.in_force) is expected
     reads = documents.called.count("read")
     assert reason(beliefs.in_force) is expected
     assert documents.called.count("read") == reads
     good = {"apps": register(), "policy": policy, "google_status": status_list()}[kind]
-    documents.activate(kind, good)
+    documents.publish(kind, good)
     clock.advance(2)
     assert set(beliefs.in_force().apps) == set(APPS)
 
@@ -140,15 +120,15 @@ def test_a_document_that_does_not_parse_is_a_malfunction_at_once_and_until_it_is
     ("kind", "expected"),
     [("apps", MalfunctionReason.APPS_UNAVAILABLE), ("policy", MalfunctionReason.POLICY_UNAVAILABLE)],
 )
-def test_nothing_in_force_is_a_malfunction(beliefs, documents, kind, expected):
-    documents.withdraw(kind)
+def test_nothing_in_force_is_a_malfunction(beliefs, tables, kind, expected):
+    tables.withdraw(kind)
     assert reason(beliefs.in_force) is expected
 
 
 def test_a_status_list_is_optional_and_named_when_there_is_one(beliefs, documents, clock):
     assert beliefs.in_force().status_list is None
     assert beliefs.in_force().endorsements_id is None
-    digest = documents.activate("google_status", status_list(0xA1))
+    digest = documents.publish("google_status", status_list(0xA1))
     clock.advance(2)
     believed = beliefs.in_force()
     assert believed.status_list.lookup([0xA1])
@@ -156,16 +136,16 @@ def test_a_status_list_is_optional_and_named_when_there_is_one(beliefs, document
 
 
 def test_challenges_are_issued_while_the_policy_is_broken(beliefs, documents):
-    documents.activate("policy", b"{}")
+    documents.publish("policy", b"{}")
     assert set(beliefs.apps()) == set(APPS)
 
 
 def test_documents_out_of_force_are_forgotten_in_the_end(beliefs, documents, clock):
     for number in range(6):
-        documents.activate("apps", register({f"app-{number}": APPS["bank"]}))
+        documents.publish("apps", register({f"app-{number}": APPS["bank"]}))
         clock.advance(2)
         beliefs.apps()
-    documents.activate("apps", register({"app-0": APPS["bank"]}))
+    documents.publish("apps", register({"app-0": APPS["bank"]}))
     clock.advance(2)
     reads = documents.called.count("read")
     beliefs.apps()

@@ -4,16 +4,49 @@ import json
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from chalicelib.aws.signer import KmsKeyDirectory
+from chalicelib.aws.static_site import S3StaticSite
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
 from chalicelib.service.health import HealthService
 from chalicelib.service.publish_keys import KeyService
-from tests.results.samples import public_jwk
-from tests.service.conftest import ISSUER
-from tests.service.fakes import Keys, LocalSigner, Site
+from tests.service.world import ISSUER, stored_id
+
+
+@pytest.fixture(scope="module")
+def s3(client):
+    made = client("s3")
+    made.create_bucket(Bucket="static", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return made
+
+
+@pytest.fixture
+def published(s3):
+    """Path → body, type and caching, as the bucket has them; what earlier tests left there is gone."""
+
+    def objects():
+        keys = [found["Key"] for found in s3.list_objects_v2(Bucket="static").get("Contents", [])]
+        answers = {f"/{key}": s3.get_object(Bucket="static", Key=key) for key in keys}
+        return {
+            path: (answer["Body"].read(), answer["ContentType"], answer["CacheControl"])
+            for path, answer in answers.items()
+        }
+
+    for path in objects():
+        s3.delete_object(Bucket="static", Key=path.removeprefix("/"))
+    return objects
+
+
+@pytest.fixture
+def keys_service(s3, signer):
+    return lambda *keys: KeyService(
+        signer=signer,
+        keys=KmsKeyDirectory(active=keys[0], further=keys[1:]),
+        site=S3StaticSite(client=s3, bucket="static"),
+        issuer=ISSUER,
+    )
 
 
 class TestChallenges:
@@ -32,54 +65,53 @@ class TestChallenges:
 
     def test_each_is_new_and_stored_before_it_is_told(self, world):
         values = {world.challenges.issue("bank", Purpose.ENROL).challenge.value for _ in range(5)}
-        assert values == set(world.store.items)
+        stored = {item["id"]["S"] for item in world.tables.items(world.tables.nonces)}
+        assert {stored_id(value) for value in values} == stored
         assert {len(value) for value in values} == {32}
 
     def test_an_app_that_is_not_registered_gets_none(self, world):
         assert world.challenges.issue("unknown", Purpose.ENROL) == Refused(RefusalReason.APP_UNKNOWN)
-        assert world.store.items == {}
+        assert world.tables.items(world.tables.nonces) == []
 
     def test_one_that_could_not_be_stored_is_not_told(self, world):
-        world.store.broken = {"issue"}
+        world.challenge_store.broken = {"issue"}
         with pytest.raises(Malfunction):
             world.challenges.issue("bank", Purpose.ENROL)
 
 
 class TestKeys:
-    def service(self, *, keys, signer, site=None):
-        return KeyService(signer=signer, keys=Keys(keys), site=site or Site(), issuer=ISSUER)
-
-    def test_both_documents_go_to_the_static_endpoint_cacheable_for_five_minutes(self):
-        signer, site = LocalSigner(), Site()
-        following = public_jwk(ec.generate_private_key(ec.SECP256R1()))
-        self.service(keys=(signer.public_jwk, following), signer=signer, site=site).publish()
-        jwks, *headers = site.published["/.well-known/jwks.json"]
-        assert [key["kid"] for key in json.loads(jwks)["keys"]] == [signer.kid, following.jkt]
+    def test_both_documents_go_to_the_static_endpoint_cacheable_for_five_minutes(
+        self, keys_service, published, signer, another_signer
+    ):
+        keys_service(signer.real, another_signer).publish()
+        jwks, *headers = published()["/.well-known/jwks.json"]
+        assert [key["kid"] for key in json.loads(jwks)["keys"]] == [signer.kid, another_signer.kid]
         assert headers == ["application/json", "public, max-age=300"]
-        metadata, *headers = site.published["/.well-known/openid-configuration"]
+        metadata, *headers = published()["/.well-known/openid-configuration"]
         assert json.loads(metadata)["jwks_uri"] == f"{ISSUER}/.well-known/jwks.json"
         assert headers == ["application/json", "public, max-age=300"]
 
-    def test_the_apis_copy_is_the_same_bytes(self):
-        signer, site = LocalSigner(), Site()
-        service = self.service(keys=(signer.public_jwk,), signer=signer, site=site)
-        service.publish()
-        assert service.jwks() == site.published["/.well-known/jwks.json"][0]
+    def test_the_apis_copy_is_the_same_bytes(self, keys_service, published, signer):
+        made = keys_service(signer.real)
+        made.publish()
+        assert made.jwks() == published()["/.well-known/jwks.json"][0]
 
-    def test_a_set_without_the_key_that_signs_is_not_published(self):
-        site = Site()
-        stranger = public_jwk(ec.generate_private_key(ec.SECP256R1()))
+    def test_a_set_without_the_key_that_signs_is_not_published(self, keys_service, published, another_signer):
         with pytest.raises(Malfunction) as caught:
-            self.service(keys=(stranger,), signer=LocalSigner(), site=site).publish()
+            keys_service(another_signer).publish()
         assert caught.value.reason is MalfunctionReason.CONFIGURATION
-        assert site.published == {}
+        assert published() == {}
 
 
 class TestHealth:
     @pytest.fixture
     def health(self, world):
         return HealthService(
-            signer=world.signer, challenges=world.store, instances=world.store, beliefs=world.beliefs, clock=world.clock
+            signer=world.signer,
+            challenges=world.challenge_store,
+            instances=world.instance_store,
+            beliefs=world.beliefs,
+            clock=world.clock,
         )
 
     def test_all_is_well(self, health):
@@ -91,8 +123,8 @@ class TestHealth:
         ("port", "method", "component", "reason"),
         [
             ("signer", "sign", "signer", MalfunctionReason.SIGNER_UNAVAILABLE),
-            ("store", "look", "challenges", MalfunctionReason.STORE_UNAVAILABLE),
-            ("store", "by_jkt", "instances", MalfunctionReason.STORE_UNAVAILABLE),
+            ("challenge_store", "look", "challenges", MalfunctionReason.STORE_UNAVAILABLE),
+            ("instance_store", "by_jkt", "instances", MalfunctionReason.STORE_UNAVAILABLE),
             ("documents", "active", "documents", MalfunctionReason.STORE_UNAVAILABLE),
         ],
     )
@@ -103,7 +135,7 @@ class TestHealth:
         assert {name: why for name, why in report.components.items() if why} == {component: reason}
 
     def test_a_policy_that_does_not_parse_is_not_healthy(self, world, health):
-        world.documents.activate("policy", b"{}")
+        world.documents.publish("policy", b"{}")
         assert health.report().components["documents"] is MalfunctionReason.POLICY_UNAVAILABLE
 
     def test_asking_often_costs_no_more(self, world, health):

@@ -8,24 +8,12 @@ from assay_toolkit.simulator.apple_parameters import DEVELOPMENT, AppleParameter
 from assay_toolkit.simulator.conditions import CONDITIONS
 from assay_toolkit.simulator.defect import Outcome
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
-from assay_toolkit.simulator.submission import bind, prove
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import RefusalReason
-from tests.service.world import GATEWAY
+from tests.service.world import GATEWAY, enrolment_again, reproved
 
 BOTH = pytest.mark.parametrize("kind", [AndroidPhone, ApplePhone], ids=["android", "apple"])
-
-
-def reproved(submission, *, key):
-    """The same submission with a proof by `key` that covers what stands in it."""
-    binding = bind(
-        challenge=submission.challenge,
-        key=key.public_key(),
-        rasp_report=submission.rasp_report,
-        descriptor=submission.descriptor,
-    )
-    return replace(submission, binding=binding, proof=prove(key=key, binding=binding))
 
 
 def refused(world, submission) -> RefusalReason:
@@ -157,10 +145,7 @@ class TestInstances:
     def test_the_same_two_keys_may_enrol_again_and_keep_their_counter(self, world, apple):
         world.enrol(apple)
         world.renew(apple)
-        submission = apple.renewal(challenge=world.challenge())
-        asked = replace(submission, descriptor={**submission.descriptor, "purpose": "enrol"})
-        proven = reproved(asked, key=apple.instance_key)
-        again = replace(proven, statement=apple.attestation_statement(binding=proven.binding))
+        again = enrolment_again(apple, challenge=world.challenge())
         assert world.attest(again.encode()).status == 200
         assert world.instance(apple.jkt).app_attest.counter == 1
 
@@ -178,8 +163,9 @@ class TestInstances:
     def test_a_blocked_instance_gets_no_token(self, world, kind, purpose):
         phone = world.phone(kind)
         world.enrol(phone)
-        build = phone.enrolment if purpose is Purpose.ENROL else phone.renewal
-        submission = build(challenge=world.challenge(purpose))
+        challenge = world.challenge(purpose)
+        again = purpose is Purpose.ENROL
+        submission = enrolment_again(phone, challenge=challenge) if again else phone.renewal(challenge=challenge)
         world.tables.alter_instance(phone.jkt, blocked=True)
         assert refused(world, submission) is RefusalReason.INSTANCE_BLOCKED
 

@@ -1,0 +1,203 @@
+"""A whole service over moto, and phones that it can judge."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import rfc8785
+
+from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.submission import Submission, bind, prove
+from chalicelib.aws.challenges import _key
+from chalicelib.model.descriptor import Purpose
+from chalicelib.model.instances import Instance
+from chalicelib.service.attest import AttestService
+from chalicelib.service.beliefs import Beliefs
+from chalicelib.service.issue_challenge import ChallengeService
+from chalicelib.service.ports import Claimed, ClaimOutcome, CommitOutcome, NewChallenge, StoredAnswer
+from chalicelib.verifiers.codec import base64url
+from chalicelib.verifiers.submission import decode_submission
+from tests.service.adapters import PublishedDocuments, RecordedDecisions, Tables, Tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+ISSUER = "https://keys.assay.example"
+API = "https://api.bank.example"
+GATEWAY = "https://gateway.bank.example"
+
+_APP = {
+    "android": {"packages": ["com.example.bank"], "signature_digests": ["a1" * 32]},
+    "apple": {"app_ids": ["A1B2C3D4E5.com.example.bank"], "environment": "production"},
+    "audiences": {API: {"kind": "clear"}, GATEWAY: {"kind": "gateway", "minimum_tier": "high"}},
+}
+APPS: dict[str, Any] = {
+    "bank": _APP,
+    "broker": {**_APP, "token_lifetime": 120},
+    "android-only": {name: value for name, value in _APP.items() if name != "apple"},
+    "apple-only": {name: value for name, value in _APP.items() if name != "android"},
+}
+
+START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+FUNCTION_TIMEOUT = timedelta(seconds=15)
+LEASE = FUNCTION_TIMEOUT + timedelta(seconds=1)  # docs/once-only.md
+
+
+def register(apps: dict[str, Any] = APPS) -> bytes:
+    return rfc8785.dumps({"version": 1, "apps": apps})
+
+
+def status_list(*serials: int) -> bytes:
+    return json.dumps({"entries": {f"{serial:x}": {"status": "REVOKED"} for serial in serials}}).encode()
+
+
+def reproved(submission: Submission, *, key: "EllipticCurvePrivateKey") -> Submission:
+    """The same submission with a proof by `key` that covers what stands in it."""
+    binding = bind(
+        challenge=submission.challenge,
+        key=key.public_key(),
+        rasp_report=submission.rasp_report,
+        descriptor=submission.descriptor,
+    )
+    return replace(submission, binding=binding, proof=prove(key=key, binding=binding))
+
+
+def enrolment_again(phone: AndroidPhone | ApplePhone, *, challenge: bytes) -> Submission:
+    """By the keys that the phone has; `phone.enrolment` makes new ones. Spends one of the phone's counters."""
+    renewal = phone.renewal(challenge=challenge)
+    asked = replace(renewal, descriptor={**renewal.descriptor, "purpose": "enrol"})
+    proven = reproved(asked, key=phone.instance_key)
+    if isinstance(phone, AndroidPhone):
+        return replace(proven, statement=phone.key_statement(challenge=challenge))
+    return replace(proven, statement=phone.attestation_statement(binding=proven.binding))
+
+
+class Clock:
+    """Stands still until told; a sleep passes at once. `on_sleep` runs in the middle of each."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return 1_000.0 + self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+        self.on_sleep()
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class CountedBytes:
+    """Randomness that never repeats and always comes out the same."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def token_bytes(self, size: int) -> bytes:
+        self.calls += 1
+        return hashlib.shake_256(self.calls.to_bytes(8, "big")).digest(size)
+
+
+def stored_id(challenge: bytes) -> str:
+    return _key(challenge)
+
+
+@dataclass
+class World:
+    clock: Clock
+    tables: Tables
+    challenge_store: Tap
+    instance_store: Tap
+    documents: PublishedDocuments
+    signer: Tap
+    decisions: RecordedDecisions
+    randomness: CountedBytes
+    beliefs: Beliefs
+    challenges: ChallengeService
+    attestations: AttestService
+    phones: CountedBytes = field(default_factory=CountedBytes)
+
+    def phone(self, kind, *, app: str = "bank", audience: str = API, **choices):
+        return kind(app=app, audience=audience, clock=self.clock.now, randomness=self.phones.token_bytes, **choices)
+
+    def challenge(self, purpose: Purpose = Purpose.ENROL, *, app: str = "bank") -> bytes:
+        return self.challenges.issue(app, purpose).challenge.value
+
+    def attest(self, body: bytes) -> "Answer":
+        return Answer(self.attestations.attest(decode_submission(body)))
+
+    def enrol(self, phone, **choices) -> "Answer":
+        challenge = self.challenge(app=phone.app)
+        return self.attest(phone.build_enrolment(challenge=challenge, **choices))
+
+    def renew(self, phone, **choices) -> "Answer":
+        challenge = self.challenge(Purpose.RENEW, app=phone.app)
+        return self.attest(phone.build_renewal(challenge=challenge, **choices))
+
+    @property
+    def refusal(self):
+        """The reason that the last record names."""
+        return self.decisions.records[-1].refusal
+
+    def instance(self, jkt: str) -> Instance | None:
+        """As it stands."""
+        return self.instance_store.real.by_jkt(jkt)
+
+    def challenge_item(self, challenge: bytes) -> dict[str, Any]:
+        """As it is stored."""
+        [found] = [item for item in self.tables.items(self.tables.nonces) if item["id"]["S"] == stored_id(challenge)]
+        return found
+
+    def claim_by_another(self, body: bytes, *, ahead: timedelta = timedelta(0)) -> ClaimOutcome:
+        """Another worker gets the same body; its time is `ahead` of this one's."""
+        submitted = decode_submission(body)
+        return self.challenge_store.real.claim(
+            challenge=submitted.challenge,
+            app=submitted.descriptor.app,
+            purpose=submitted.descriptor.purpose,
+            body_digest=submitted.body_digest,
+            now=self.clock.now() + ahead,
+        )
+
+    def commit_by_another(self, held: Claimed, answer: StoredAnswer) -> CommitOutcome:
+        following = NewChallenge(
+            value=self.randomness.token_bytes(32),
+            app="bank",
+            purpose=Purpose.RENEW,
+            expires_at=self.clock.now() + timedelta(seconds=600),
+        )
+        return self.challenge_store.real.commit(held=held, answer=answer, next_challenge=following, change=None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    stored: StoredAnswer
+
+    @property
+    def status(self) -> int:
+        return self.stored.status
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return json.loads(self.stored.body)
+
+    @property
+    def next_challenge(self) -> bytes:
+        return base64url.decode(self.members["challenge"]["value"], max_bytes=32)
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        payload = self.members["token"].split(".")[1]
+        return json.loads(base64url.decode(payload, max_bytes=8_192))

@@ -17,7 +17,7 @@ from chalicelib.model.reasons import AppraisalReason, MalfunctionReason, Refusal
 from chalicelib.model.trust import Tier
 from chalicelib.service.ports import DecisionOutcome, StoredAnswer
 from chalicelib.verifiers.submission import decode_submission
-from tests.service.world import API, GATEWAY, ISSUER, LEASE, enrolment_again, status_list
+from tests.service.world import API, GATEWAY, ISSUER, LEASE, status_list, with_its_keys
 
 
 def malfunction(world, body) -> Malfunction:
@@ -327,11 +327,6 @@ class TestMalfunctions:
 
 
 class TestConflicts:
-    def by_a_standing_instance(self, phone, purpose, challenge) -> bytes:
-        again = purpose is Purpose.ENROL
-        submission = enrolment_again(phone, challenge=challenge) if again else phone.renewal(challenge=challenge)
-        return submission.encode()
-
     def test_an_overtaken_counter_is_answered_with_a_new_challenge(self, world, apple):
         world.enrol(apple)
         body = apple.build_renewal(challenge=world.challenge(Purpose.RENEW))
@@ -365,7 +360,7 @@ class TestConflicts:
         self, world, phone, purpose, meanwhile, reason
     ):
         world.enrol(phone)
-        body = self.by_a_standing_instance(phone, purpose, world.challenge(purpose))
+        body = with_its_keys(phone, purpose=purpose, challenge=world.challenge(purpose)).encode()
         world.challenge_store.before["commit"] = lambda: world.tables.alter_instance(phone.jkt, **meanwhile)
         world.attest(body)
         assert world.refusal is reason
@@ -381,7 +376,7 @@ class TestConflicts:
     def test_a_conflict_that_is_gone_again_is_a_retry(self, world, phone, purpose):
         """Of a key that stands enrolled with the very App Attest key that enrols again, nobody took anything."""
         world.enrol(phone)
-        body = self.by_a_standing_instance(phone, purpose, world.challenge(purpose))
+        body = with_its_keys(phone, purpose=purpose, challenge=world.challenge(purpose)).encode()
 
         def blocked_for_a_moment():
             world.tables.alter_instance(phone.jkt, blocked=True)
@@ -397,3 +392,4 @@ def test_a_token_is_never_in_a_record(world, phone):
     secrets = [answer.members["token"], answer.members["challenge"]["value"]]
     secrets += [base64.b64encode(answer.next_challenge).decode()]
     assert not any(secret in repr(record) for secret in secrets for record in world.decisions.records)
+    assert not any(secret in world.decisions.lines.getvalue() for secret in secrets)

@@ -11,7 +11,7 @@ from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import RefusalReason
-from tests.service.world import GATEWAY, enrolment_again, reproved
+from tests.service.world import GATEWAY, reproved, with_its_keys
 
 BOTH = pytest.mark.parametrize("kind", [AndroidPhone, ApplePhone], ids=["android", "apple"])
 
@@ -145,7 +145,7 @@ class TestInstances:
     def test_the_same_two_keys_may_enrol_again_and_keep_their_counter(self, world, apple):
         world.enrol(apple)
         world.renew(apple)
-        again = enrolment_again(apple, challenge=world.challenge())
+        again = with_its_keys(apple, purpose=Purpose.ENROL, challenge=world.challenge())
         assert world.attest(again.encode()).status == 200
         assert world.instance(apple.jkt).app_attest.counter == 1
 
@@ -163,9 +163,7 @@ class TestInstances:
     def test_a_blocked_instance_gets_no_token(self, world, kind, purpose):
         phone = world.phone(kind)
         world.enrol(phone)
-        challenge = world.challenge(purpose)
-        again = purpose is Purpose.ENROL
-        submission = enrolment_again(phone, challenge=challenge) if again else phone.renewal(challenge=challenge)
+        submission = with_its_keys(phone, purpose=purpose, challenge=world.challenge(purpose))
         world.tables.alter_instance(phone.jkt, blocked=True)
         assert refused(world, submission) is RefusalReason.INSTANCE_BLOCKED
 

@@ -66,9 +66,11 @@ def reproved(submission: Submission, *, key: "EllipticCurvePrivateKey") -> Submi
     return replace(submission, binding=binding, proof=prove(key=key, binding=binding))
 
 
-def enrolment_again(phone: AndroidPhone | ApplePhone, *, challenge: bytes) -> Submission:
-    """By the keys that the phone has; `phone.enrolment` makes new ones. Spends one of the phone's counters."""
+def with_its_keys(phone: AndroidPhone | ApplePhone, *, purpose: Purpose, challenge: bytes) -> Submission:
+    """By the keys that the phone has, for either purpose: `phone.enrolment` makes new ones."""
     renewal = phone.renewal(challenge=challenge)
+    if purpose is Purpose.RENEW:
+        return renewal
     asked = replace(renewal, descriptor={**renewal.descriptor, "purpose": "enrol"})
     proven = reproved(asked, key=phone.instance_key)
     if isinstance(phone, AndroidPhone):

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from chalice.config import Config as ChaliceConfig
+from chalice.deploy.appgraph import ApplicationGraphBuilder
+from chalice.deploy.models import LambdaFunction
 from chalice.test import Client
 from openapi_spec_validator import validate
 
@@ -58,29 +61,19 @@ def test_the_deployed_configuration_loads(stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_function_may_do_what_it_does_and_no_more(stage):
-    settings = STAGES[stage]
-    loaded = config.load(settings["environment_variables"])
-    policy = json.loads((ROOT / ".chalice" / settings["iam_policy_file"]).read_text())
-    allowed = {
-        (action, statement["Resource"])
-        for statement in policy["Statement"]
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+def test_each_function_gets_a_role_and_the_policy_of_its_own(stack, stage):
+    on_disk = ChaliceConfig(
+        chalice_stage=stage,
+        user_provided_params={"chalice_app": stack.app, "project_dir": str(ROOT)},
+        config_from_disk=CHALICE,
+    )
+    built = ApplicationGraphBuilder().build(on_disk, stage).resources
+    functions = [part if isinstance(part, LambdaFunction) else part.lambda_function for part in built]
+    assert {function.resource_name: Path(function.role.policy.filename).name for function in functions} == {
+        "api_handler": f"policy-{stage}.json",
+        "publish_keys": f"policy-publish-{stage}.json",
     }
-    table = "arn:aws:dynamodb:*:*:table/{}".format
-    written = [("dynamodb:" + a, table(t)) for a in ("GetItem", "PutItem", "UpdateItem")
-               for t in (loaded.nonces_table, loaded.instances_table)]  # fmt: skip
-    logs = f"arn:aws:logs:*:*:log-group:/aws/lambda/assay-{stage}*:*"
-    assert allowed == {
-        *written,
-        ("dynamodb:GetItem", table(loaded.documents_table)),
-        ("kms:Sign", loaded.signing_key_arn),
-        ("kms:GetPublicKey", loaded.signing_key_arn),
-        ("s3:PutObject", f"arn:aws:s3:::{loaded.static_bucket}/.well-known/*"),
-        ("logs:CreateLogStream", logs),
-        ("logs:PutLogEvents", logs),
-    }
-    assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
+    assert len({function.role.role_name for function in functions}) == 2
 
 
 def test_names_are_those_that_infrastructure_gives():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws import clients
+from chalicelib.config import load
+from chalicelib.results.jwks import JWKS_PATH, OPENID_CONFIGURATION_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -62,39 +64,115 @@ def test_the_configuration_of_a_stage_names_what_the_template_makes(template, st
         assert variables[f"ASSAY_{table}_TABLE"] == f"assay-{stage}-{table.lower()}"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_function_may_do_what_the_code_does_and_no_more(stage):
-    policy = json.loads((ROOT / ".chalice" / CONFIG["stages"][stage]["iam_policy_file"]).read_text())
-    granted = {}
-    for statement in policy["Statement"]:
-        assert statement["Effect"] == "Allow"
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        for action in actions:
-            granted.setdefault(action, set()).add(statement["Resource"].split(":", 5)[5])
-    tables = {name: f"table/assay-{stage}-{name}" for name in ("nonces", "instances", "documents")}
-    writable = {tables["nonces"], tables["instances"]}
-    assert granted["dynamodb:GetItem"] == set(tables.values())
-    # Transactions are authorised by the actions in them.
-    assert granted["dynamodb:PutItem"] == granted["dynamodb:UpdateItem"] == writable
-    assert {action for action in granted if action.startswith("dynamodb:")} == {
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
+def as_list(one_or_several):
+    return one_or_several if isinstance(one_or_several, list) else [one_or_several]
+
+
+def granted(statements):
+    """(action, resource) of everything that is allowed."""
+    return {
+        (action, resource)
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
     }
-    assert {action for action in granted if action.startswith("kms:")} == {"kms:Sign", "kms:GetPublicKey"}
-    assert {action for action in granted if action.startswith("s3:")} == {"s3:PutObject"}
-    assert all(resource.startswith("key/") for resource in granted["kms:Sign"])
-    assert all(resource.endswith("/.well-known/*") for resource in granted["s3:PutObject"])
+
+
+def policy(stage, function=None):
+    settings = CONFIG["stages"][stage]
+    name = (settings["lambda_functions"][function] if function else settings)["iam_policy_file"]
+    statements = json.loads((ROOT / ".chalice" / name).read_text())["Statement"]
+    assert all(statement["Effect"] == "Allow" for statement in statements)
+    return granted(statements)
+
+
+def logs(region_and_account, function):
+    group = f"arn:aws:logs:{region_and_account}:log-group:/aws/lambda/{function}:*"
+    return {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_api_may_do_what_its_code_does_and_no_more(stage):
+    loaded = load(CONFIG["stages"][stage]["environment_variables"])
+    here = ":".join(loaded.signing_key_arn.split(":")[3:5])
+    tables = {
+        loaded.nonces_table: ("GetItem", "PutItem", "UpdateItem"),
+        # Transactions are authorised by the actions in them: an Android renewal only checks its instance.
+        loaded.instances_table: ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
+        loaded.documents_table: ("GetItem",),
+    }
+    assert policy(stage) == {
+        *(
+            (f"dynamodb:{action}", f"arn:aws:dynamodb:{here}:table/{table}")
+            for table, actions in tables.items()
+            for action in actions
+        ),
+        ("kms:Sign", loaded.signing_key_arn),
+        *(("kms:GetPublicKey", arn) for arn in (loaded.signing_key_arn, *loaded.published_key_arns)),
+        *logs(here, f"assay-{stage}"),
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_publisher_of_keys_reads_public_keys_and_puts_two_files(stage):
+    loaded = load(CONFIG["stages"][stage]["environment_variables"])
+    here = ":".join(loaded.signing_key_arn.split(":")[3:5])
+    assert policy(stage, "publish_keys") == {
+        *(("kms:GetPublicKey", arn) for arn in (loaded.signing_key_arn, *loaded.published_key_arns)),
+        *(
+            ("s3:PutObject", f"arn:aws:s3:::{loaded.static_bucket}{path}")
+            for path in (JWKS_PATH, OPENID_CONFIGURATION_PATH)
+        ),
+        *logs(here, f"assay-{stage}-publish_keys"),
+    }
+
+
+def test_functions_log_to_the_groups_that_are_kept(template):
+    """By whatever way a stage is deployed: a function may write to no other group, nor make one."""
+    groups = {
+        group["Properties"]["LogGroupName"]
+        for group in of_type(template("data.yaml")["Resources"], "AWS::Logs::LogGroup").values()
+    }
+    packaged = template("gateway-responses.yaml")["Resources"]
+    names = [packaged[function]["Properties"]["FunctionName"]["Fn::Sub"] for function in ("APIHandler", "PublishKeys")]
+    assert groups == {f"/aws/lambda/{name}".replace("${Stage}", "test") for name in names}
+    assert names == ["assay-${Stage}", "assay-${Stage}-publish_keys"]
+
+
+def statements_of(role):
+    """Those of `!If` as well, whichever way the condition goes."""
+    [inline] = role["Properties"]["Policies"]
+    for statement in inline["PolicyDocument"]["Statement"]:
+        yield statement if isinstance(statement, dict) else statement[1]
 
 
 def test_no_role_deletes_or_signs(template):
     roles = of_type(template("roles.yaml")["Resources"], "AWS::IAM::Role")
     for name, role in roles.items():
-        for statement in role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            if statement["Effect"] == "Allow":
-                assert not [action for action in actions if "Delete" in action or "*" in action], name
-                assert "kms:Sign" not in actions, name
+        assert all(statement["Effect"] == "Allow" for statement in statements_of(role))
+        actions = {action for action, _ in granted(statements_of(role))}
+        assert not [action for action in actions if "Delete" in action or "*" in action], name
+        assert "kms:Sign" not in actions, name
+
+
+def test_the_publisher_updates_what_is_in_force_and_replaces_it_never(template):
+    role = template("roles.yaml")["Resources"]["PublisherRole"]
+    keys = {}
+    for statement in statements_of(role):
+        for action in as_list(statement["Action"]):
+            keys[action] = [value["dynamodb:LeadingKeys"] for value in statement.get("Condition", {}).values()]
+    assert keys.pop("dynamodb:UpdateItem") == [["active"], "false"]
+    assert keys.pop("dynamodb:PutItem") == [["document#*", "history#*"], "false"]
+    assert set(keys) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
+
+
+def test_the_rotator_reads_every_published_key_and_disables_the_signing_one(template):
+    allowed = granted(statements_of(template("roles.yaml")["Resources"]["RotatorRole"]))
+    assert {resource for action, resource in allowed if action == "kms:GetPublicKey"} == {
+        "SigningKeyArn",
+        "PublishedKeyArns",
+    }
+    assert {resource for action, resource in allowed if action == "kms:DisableKey"} == {"SigningKeyArn"}
 
 
 @pytest.mark.parametrize("make", [clients.dynamodb, clients.kms, clients.s3])

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
 
-# Seconds. DynamoDB and KMS answer within tens of milliseconds from inside the Region: a second without an answer is a
-# lost connection. Three attempts of (1 + 1) s and standard mode's waits (below 1 and 2 s) end one call within 9 s:
-# where one service is dead, the phone gets a 503 of ours before Lambda stops the function.
+# Seconds. DynamoDB, KMS and S3 answer within tens of milliseconds from inside the Region: without an answer after 0.7 s
+# the connection is lost, and one more attempt makes another. Two attempts of (0.7 + 0.7) s and standard mode's wait
+# (below 1 s) end a call within 3.8 s. A request meets three such calls at most: of what is in force, one that ends it,
+# and the release of its challenge. With the 2 s that a twin waits that is 13.5 s: where a service hangs, the phone gets
+# a 503 of ours before Lambda stops the function after 15. tests/service/test_patience.py counts them.
 _CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=1,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=0.7,
+    read_timeout=0.7,
+    retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,  # a frozen Lambda environment finds its connection alive again
 )
 

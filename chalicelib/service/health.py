@@ -21,7 +21,10 @@ _NO_TOKEN = b"assay-health-v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """Component → None, or why it cannot be used. Components: `signer`, `challenges`, `instances`, `documents`."""
+    """Component → None, or why it cannot be used. Components: `signer`, `challenges`, `instances`, `documents`.
+
+    After one store that does not answer, those behind it are not asked and said to be like it.
+    """
 
     components: Mapping[str, MalfunctionReason | None]
 
@@ -57,15 +60,21 @@ class HealthService:
             return self._last[1]
 
     def _look(self) -> HealthReport:
-        probes: dict[str, Callable[[], object]] = {
-            "signer": lambda: self._signer.sign(_NO_TOKEN),
+        stores: dict[str, Callable[[], object]] = {
             "challenges": lambda: self._challenges.look(
                 challenge=_NO_CHALLENGE, body_digest=bytes(32), now=self._clock.now()
             ),
             "instances": lambda: self._instances.by_jkt(_NO_INSTANCE),
             "documents": self._beliefs.in_force,
         }
-        return HealthReport(components={name: _reason(probe) for name, probe in probes.items()})
+        components = {"signer": _reason(lambda: self._signer.sign(_NO_TOKEN))}
+        silent = False
+        for name, probe in stores.items():
+            # Tables of one service, which takes seconds to not answer. Asked for each, it would have Lambda stop this
+            # before it said anything.
+            components[name] = MalfunctionReason.STORE_UNAVAILABLE if silent else _reason(probe)
+            silent = components[name] is MalfunctionReason.STORE_UNAVAILABLE
+        return HealthReport(components=components)
 
 
 def _reason(probe: Callable[[], object]) -> MalfunctionReason | None:

@@ -120,19 +120,29 @@ class TestHealth:
         assert set(report.components) == {"signer", "challenges", "instances", "documents"}
 
     @pytest.mark.parametrize(
-        ("port", "method", "component", "reason"),
+        ("port", "method", "components", "reason"),
         [
-            ("signer", "sign", "signer", MalfunctionReason.SIGNER_UNAVAILABLE),
-            ("challenge_store", "look", "challenges", MalfunctionReason.STORE_UNAVAILABLE),
-            ("instance_store", "by_jkt", "instances", MalfunctionReason.STORE_UNAVAILABLE),
-            ("documents", "active", "documents", MalfunctionReason.STORE_UNAVAILABLE),
+            ("signer", "sign", {"signer"}, MalfunctionReason.SIGNER_UNAVAILABLE),
+            (
+                "challenge_store",
+                "look",
+                {"challenges", "instances", "documents"},
+                MalfunctionReason.STORE_UNAVAILABLE,
+            ),
+            ("instance_store", "by_jkt", {"instances", "documents"}, MalfunctionReason.STORE_UNAVAILABLE),
+            ("documents", "active", {"documents"}, MalfunctionReason.STORE_UNAVAILABLE),
         ],
     )
-    def test_what_does_not_answer_is_named_alone(self, world, health, port, method, component, reason):
+    def test_what_does_not_answer_is_named(self, world, health, port, method, components, reason):
         getattr(world, port).broken = {method}
         report = health.report()
         assert not report.healthy
-        assert {name: why for name, why in report.components.items() if why} == {component: reason}
+        assert {name: why for name, why in report.components.items() if why} == dict.fromkeys(components, reason)
+
+    def test_a_store_that_does_not_answer_is_asked_once(self, world, health):
+        world.challenge_store.broken = {"look"}
+        health.report()
+        assert (world.instance_store.called, world.documents.called) == ([], [])
 
     def test_a_policy_that_does_not_parse_is_not_healthy(self, world, health):
         world.documents.publish("policy", b"{}")

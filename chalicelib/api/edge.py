@@ -91,7 +91,11 @@ class Edge:
         return self._judged(answer)
 
     def problem(self, kind: Problem) -> Response:
-        return self._problem(kind, new_reference(self._runtime.randomness))
+        """An answer that Chalice made, in our form; the reference of one that nobody expected is logged beside it."""
+        reference = new_reference(self._runtime.randomness)
+        if kind is Problem.MALFUNCTION:
+            self._runtime.log.warning("unexpected", reference=reference)
+        return self._problem(kind, reference)
 
     def _judged(self, answer: Callable[[], StoredAnswer | Refused], *, cache_control: str = "no-store") -> Response:
         """The one place where refusals of form and malfunctions become answers."""

@@ -22,7 +22,10 @@ def json_body(request: Request) -> bytes | Refused:
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "").strip(" \t")):
         return Refused(RefusalReason.MEDIA_TYPE)
-    body = cast(bytes, request.raw_body)  # Chalice says `str | bytes`; it makes bytes
+    try:
+        body = cast(bytes, request.raw_body)  # Chalice says `str | bytes`; it makes bytes
+    except ValueError:  # a lone surrogate in the event's text, or a body that is not the base64 it is said to be
+        return Refused(RefusalReason.BODY_NOT_JSON)
     if len(body) > LARGEST_BODY:
         return Refused(RefusalReason.BODY_TOO_LARGE)
     return body

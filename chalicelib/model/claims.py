@@ -82,7 +82,8 @@ class VerifiedAndroidKey:
     """A chain that verified to a pinned root, and what its hardware states about the key and the phone.
 
     Not checked here: boot state, lock state, application id, patch levels, revocation. They are for appraisal.
-    `certificate_serials` are those of the whole chain, leaf first, and are what revocation lists match on.
+    `certificate_serials`, leaf first, are what revocation lists match on. The root has none here: it is pinned by key,
+    and nobody signed the certificate that a phone sends of it.
     `attestation_security_level` and `key_security_level` are as stated; `security_level` is the weaker.
     """
 

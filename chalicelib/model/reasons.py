@@ -90,7 +90,7 @@ class RefusalReason(_Explained):
         "The instance key is already enrolled with another platform key.",
     )
     INSTANCE_BLOCKED = "instance_blocked", "The instance was blocked by the team that runs this service."
-    COUNTER_OVERTAKEN = "counter_overtaken", "A later assertion of the same key was accepted meanwhile."
+    COUNTER_OVERTAKEN = "counter_overtaken", "This assertion, or a later one of the same key, was accepted before."
 
     # Android Key Attestation
     CHAIN_MALFORMED = "chain_malformed", "A certificate of the chain is not well-formed."
@@ -127,7 +127,7 @@ class RefusalReason(_Explained):
     )
     APP_ATTEST_APP_ID = "app_attest_app_id", "The App Attest object was made for another app."
     APP_ATTEST_ENVIRONMENT = "app_attest_environment", "The App Attest object is of another environment."
-    APP_ATTEST_COUNTER = "app_attest_counter", "The App Attest counter is not what it must be."
+    APP_ATTEST_COUNTER = "app_attest_counter", "The App Attest counter of a new key is not 0."
     APP_ATTEST_SIGNATURE = "app_attest_signature", "The assertion's signature does not verify."
 
     # RASP

@@ -16,7 +16,7 @@ def test_unchanged_evidence_verifies(make, kit):
     assert claims.spki == kit.spki(kit.key("leaf", "P-256"))
     assert claims.jwk is not None
     assert claims.spki.endswith(claims.jwk.x962)
-    assert claims.certificate_serials == (1000, 1001, 1002, 1003)
+    assert claims.certificate_serials == (1000, 1001, 1002)
     assert claims.security_level is SecurityLevel.TRUSTED_ENVIRONMENT
     assert claims.provisioning is Provisioning.FACTORY
     assert claims.root_of_trust is not None

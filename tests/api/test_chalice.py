@@ -9,6 +9,7 @@ import pytest
 from chalice.config import Config as ChaliceConfig
 from chalice.deploy.appgraph import ApplicationGraphBuilder
 from chalice.deploy.models import LambdaFunction
+from chalice.local import LocalGateway
 from chalice.test import Client
 from openapi_spec_validator import validate
 
@@ -37,6 +38,20 @@ def test_through_chalices_own_client(stack):
     answer = Client(stack.app).http.post("/v1/challenges", headers={"Content-Type": "application/json"}, body=body)
     assert answer.status_code == 200
     assert len(answer.json_body["challenge"]["value"]) == 43
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"body": '{"app":"\ud800"}'}, {"body": "no base64!", "isBase64Encoded": True}],
+    ids=["surrogate", "base64"],
+)
+def test_an_event_whose_body_has_no_bytes(stack, event):
+    headers = {"Content-Type": "application/json"}
+    gateway = LocalGateway(stack.app, ChaliceConfig())
+    whole = gateway.event_converter.create_lambda_event(method="POST", path="/v1/challenges", headers=headers)
+    answer = stack.app(whole | event, gateway._generate_lambda_context())
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["type"] == "urn:assay:problem:malformed-request"
 
 
 def test_the_scheduled_handler_publishes(stack):

@@ -68,6 +68,8 @@ def test_what_nobody_expected():
     assert line["exception_type"] == "ZeroDivisionError"
     assert line["caused_by"] == "ValueError"
     assert line["frames"][-1].endswith(" use_cases")
+    (shown,) = [line["reference"] for line in lines if line["message"] == "unexpected"]
+    assert response.json_body["instance"] == f"urn:uuid:{shown}"
     assert SECRET not in text
     assert SECRET.encode() not in response.body
     assert b"Traceback" not in response.body
@@ -76,7 +78,7 @@ def test_what_nobody_expected():
 
 def test_the_same_request_id_stands_on_all_lines_of_a_request():
     _, lines, _ = ask(ZeroDivisionError())
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert len({line["function_request_id"] for line in lines}) == 1
 
 

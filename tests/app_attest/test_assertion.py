@@ -11,7 +11,7 @@ from chalicelib.verifiers.app_attest import verify_assertion
 
 MALFORMED = RefusalReason.APP_ATTEST_MALFORMED
 SIGNATURE = RefusalReason.APP_ATTEST_SIGNATURE
-COUNTER = RefusalReason.APP_ATTEST_COUNTER
+COUNTER = RefusalReason.COUNTER_OVERTAKEN
 APP_ID = RefusalReason.APP_ATTEST_APP_ID
 KEY_ID = RefusalReason.APP_ATTEST_KEY_ID
 

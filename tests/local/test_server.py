@@ -55,6 +55,8 @@ def test_a_request(address):
         (post(headers=["Content-Length: 37", "Content-Length: 37"]), 400),
         (post(headers=["Content-Length: 38"]), 400),
         (post(headers=["Content-Length: 99999999999999"]), 413),
+        (post(headers=["Content-Length: " + "9" * 5000]), 413),
+        (post(headers=["Content-Length: " + "0" * 5000 + "38"]), 400),
         (post(headers=["Transfer-Encoding: chunked"], body=b"0\r\n\r\n"), 400),
         (post("/v1/nothing"), 404),
         (post("/v1/challenges/../challenges"), 404),

@@ -55,6 +55,8 @@ PROOF_CLAIMS = [
     ({"query_digest": None}, errors.ProofMalformed),
     ({"content_digest": "x"}, errors.ProofRequestMismatch),
     ({"ath": "x"}, errors.ProofTokenMismatch),
+    ({"iat": 10**400}, errors.ProofStale),
+    ({"iat": -(10**400)}, errors.ProofStale),
 ]
 
 

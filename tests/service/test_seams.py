@@ -198,7 +198,7 @@ class TestRenewal:
         assert world.attest(first.encode()).status == 200
         second = apple.renewal(challenge=world.challenge(Purpose.RENEW))
         mixed = replace(second, statement=first.statement)
-        assert refused(world, mixed) is RefusalReason.APP_ATTEST_COUNTER
+        assert refused(world, mixed) is RefusalReason.COUNTER_OVERTAKEN
 
     def test_an_apple_instance_without_its_assertion(self, world, apple):
         """A copied instance key is not enough, even if it says nothing, as an Android phone would."""

@@ -52,14 +52,12 @@ class UnverifiedChain:
     """`certificates`: leaf first, *without* the root. `roots`: the pinned keys that may have signed the last.
 
     They are few, as an `AnchorSet` is: a chain without its root is tried against each.
-    `serials`: of every certificate sent, root included where it was, leaf first.
     """
 
     certificates: tuple[Certificate, ...]
     keys: tuple[PublicKey, ...]
     algorithms: tuple[SignatureAlgorithm, ...]
     roots: tuple[tuple[TrustAnchor, PublicKey], ...]
-    serials: tuple[int, ...]
 
 
 def read_chain(unverified_x5c: Sequence[bytes]) -> tuple[Certificate, ...]:
@@ -103,7 +101,6 @@ def end_at_root(certificates: tuple[Certificate, ...], *, anchors: AnchorSet) ->
         keys=keys,
         algorithms=algorithms,
         roots=roots,
-        serials=tuple(certificate.serial for certificate in certificates),
     )
 
 

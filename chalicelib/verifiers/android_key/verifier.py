@@ -45,7 +45,7 @@ def verify(
        b. The chain ends at a root whose public key is pinned.
        c. Each certificate is signed by the next, by one that may sign, and those whose dates count are within them.
     4. Revocation: not here. A revoked key is genuine evidence of low trust, and is judged again at each renewal by
-       today's list; the serial numbers of the whole chain are among the claims.
+       today's list; the serial numbers of all that was verified, the root's not, are among the claims.
     5. The provisioning information extension may stand beside the phone's own attestation key only. Its contents (CBOR,
        how many certificates the phone was issued) are not read: no rule uses them yet.
     6. The key description stands in the first certificate and nowhere else, and is well-formed.
@@ -130,7 +130,7 @@ def _claims(
         key_mint_version=description.key_mint_version,
         key_security_level=description.key_security_level,
         challenge=description.challenge,
-        certificate_serials=chain.serials,
+        certificate_serials=tuple(certificate.serial for certificate in chain.certificates),
         provisioning=provisioning,
         anchor=anchor.spki_sha256,
         root_of_trust=description.root_of_trust,

@@ -54,7 +54,7 @@ def verify_assertion(
     if data.app_id_hash != hashlib.sha256(app_id.encode()).digest():
         return Refused(RefusalReason.APP_ATTEST_APP_ID, "step 4: App ID hash")
     if data.counter <= max(stored_counter, 0):
-        return Refused(RefusalReason.APP_ATTEST_COUNTER, "step 5: counter")
+        return Refused(RefusalReason.COUNTER_OVERTAKEN, "step 5: counter")
 
     nonce = hashlib.sha256(unverified.authenticator_data + client_data_hash).digest()  # step 2
     try:

@@ -4,6 +4,7 @@ What the gateway does before the function is asked is done here: bodies become t
 are none), bodies above its limit and unknown paths are answered in the forms of `infra/gateway-responses.yaml`.
 """
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from assay_toolkit.local.checkout import ROOT
 
 # API Gateway's own limit on a payload (quotas for REST APIs): 10 MB.
 _LARGEST_PAYLOAD: Final = 10_485_760
+
+_BODY_WITHIN: Final = 10  # seconds for a whole body; silence ends it earlier
 
 _HTTP_ERRORS: Final = {
     HTTPStatus.NOT_IMPLEMENTED: "MISSING_AUTHENTICATION_TOKEN",  # a method that HTTP does not know
@@ -91,18 +94,27 @@ class _Handler(QuietHandler):
         if "Transfer-Encoding" in self.headers or len(lengths) > 1 or not all(_is_length(text) for text in lengths):
             self._answer_as_gateway("DEFAULT_4XX", close=True)
             return None
-        length = int(lengths[0]) if lengths else 0
-        if length > _LARGEST_PAYLOAD:
+        digits = lengths[0].lstrip("0") if lengths else ""
+        if len(digits) > len(str(_LARGEST_PAYLOAD)) or int(digits or "0") > _LARGEST_PAYLOAD:
             self._answer_as_gateway("REQUEST_TOO_LARGE", close=True)
             return None
-        try:
-            body = self.rfile.read(length)
-        except TimeoutError:
-            body = b""
-        if len(body) < length:
+        body = self._read_within(int(digits or "0"), deadline=time.monotonic() + _BODY_WITHIN)
+        if body is None:
             self._answer_as_gateway("DEFAULT_4XX", close=True)
-            return None
         return body
+
+    def _read_within(self, length: int, *, deadline: float) -> bytes | None:
+        """All of it, or None: the client went away, fell silent, or drips."""
+        body = bytearray()
+        while len(body) < length:
+            try:
+                chunk = self.rfile.read1(length - len(body))
+            except TimeoutError:
+                return None
+            if not chunk or time.monotonic() > deadline:
+                return None
+            body += chunk
+        return bytes(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What the standard library's server refuses itself (request lines, headers, methods), in its form."""

@@ -208,7 +208,7 @@ APPLE_TAMPERS = (
     _tamper("trailing_byte", "app_attest_malformed", _trailing_byte, "A byte follows the attestation."),
     _tamper(
         "stale_counter",
-        "app_attest_counter",
+        "counter_overtaken",
         _stale_counter,
         "The assertion's counter was used before.",
         purpose=Purpose.RENEW,

@@ -1,6 +1,7 @@
 """moto for a module at a time, with atomic writes; tables of its own for every test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,21 +67,39 @@ def schemas() -> list[dict[str, Any]]:
     return template.tables(stage="service")
 
 
-_WORLDS = count(1)
+_NUMBERS = count(1)
+
+
+@contextmanager
+def made_tables(dynamodb, schemas) -> Iterator[Tables]:
+    """Empty, and gone afterwards: each of moto's transactions copies every table there is."""
+    number = next(_NUMBERS)
+    names = [f"{schema['TableName']}-{number}" for schema in schemas]
+    for schema, name in zip(schemas, names, strict=True):
+        dynamodb.create_table(**{**schema, "TableName": name})
+    try:
+        kinds = ("nonces", "instances", "documents")
+        yield Tables(client=dynamodb, **{kind: f"assay-service-{kind}-{number}" for kind in kinds})
+    finally:
+        for name in names:
+            dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture
 def tables(dynamodb, schemas) -> Iterator[Tables]:
-    """Empty. They go with the test: each of moto's transactions copies every table there is."""
-    number = next(_WORLDS)
-    names = [f"{schema['TableName']}-{number}" for schema in schemas]
-    for schema, name in zip(schemas, names, strict=True):
-        dynamodb.create_table(**{**schema, "TableName": name})
-    yield Tables(
-        client=dynamodb, **{kind: f"assay-service-{kind}-{number}" for kind in ("nonces", "instances", "documents")}
-    )
-    for name in names:
-        dynamodb.delete_table(TableName=name)
+    with made_tables(dynamodb, schemas) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def published_items(dynamodb, schemas, policy) -> list[dict[str, Any]]:
+    """What a register and a policy in force leave in the documents table. Tests begin with a copy: publishing takes
+    ten calls, and a copy one."""
+    with made_tables(dynamodb, schemas) as made:
+        stored = PublishedDocuments(Documents(made.client, made.documents, clock=Clock()))
+        stored.publish("apps", register())
+        stored.publish("policy", policy)
+        return made.items(made.documents)
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +125,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def documents(tables, clock, policy) -> PublishedDocuments:
+def documents(tables, clock, published_items) -> PublishedDocuments:
     """A register and a policy in force."""
-    stored = PublishedDocuments(Documents(tables.client, tables.documents, clock=clock))
-    stored.publish("apps", register())
-    stored.publish("policy", policy)
-    return stored
+    tables.client.batch_write_item(
+        RequestItems={tables.documents: [{"PutRequest": {"Item": item}} for item in published_items]}
+    )
+    return PublishedDocuments(Documents(tables.client, tables.documents, clock=clock))
 
 
 @pytest.fixture

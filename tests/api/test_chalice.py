@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -64,6 +65,15 @@ def test_the_scheduled_handler_publishes(stack):
     assert key["alg"] == "ES256"
     metadata = httpx.get(f"{stack.issuer}/.well-known/openid-configuration").json()
     assert metadata == {"issuer": stack.issuer, "jwks_uri": f"{stack.issuer}/.well-known/jwks.json"}
+
+
+def test_the_deploying_page_invokes_it_with_an_event_that_it_takes(stack):
+    [event] = re.findall(r"--payload [^']*'([^']+)'", (ROOT / "docs" / "deploy.md").read_text())
+    bucket = stack.configuration["ASSAY_STATIC_BUCKET"]
+    stack.s3.delete_object(Bucket=bucket, Key=".well-known/jwks.json")
+    with Client(stack.app) as client:
+        client.lambda_.invoke("publish_keys", json.loads(event))
+    assert httpx.get(f"{stack.issuer}/.well-known/jwks.json").status_code == 200
 
 
 @pytest.mark.parametrize("stage", STAGES)

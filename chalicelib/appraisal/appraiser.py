@@ -41,7 +41,7 @@ def appraise(
 ) -> Verdict:
     """The verdict of `policy` on `evidence`. Nothing but the arguments counts, and it does not raise.
 
-    `status_list_at`: when the list was fetched. Where the policy bounds its age, None is too old.
+    `status_list_at`: since when the list counts as current. Where the policy bounds its age, None is too old.
 
     1. Every claim of the evidence is collected, by name. What the evidence does not bear is absent.
     2. Every rule is asked, of each piece of evidence by itself. One that holds applies; one that looks at an absent

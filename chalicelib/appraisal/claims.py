@@ -76,7 +76,10 @@ CHECKS: Final[Mapping[str, str]] = {
     "code.injection": "Foreign code was loaded into the app.",
 }
 
-_PATCH = "Days since the date of the {} security patch level; absent where the phone states none that can be read."
+_PATCH = (
+    "Days since the date of the {} security patch level; absent where the phone states none that can be read, "
+    "or one more than two months ahead."
+)
 _AGE = "Days since the platform last vouched for this instance."
 
 _ALL: Final = (

@@ -47,6 +47,7 @@ def _members(record: DecisionRecord) -> dict[str, Any]:
         "applied": [{"rule": rule.rule, "reason": rule.reason, "format": rule.format} for rule in record.applied],
         "policy_id": record.policy_id,
         "endorsements_id": record.endorsements_id,
+        "endorsement_ages": dict(record.endorsement_ages),
         "formats": record.formats,
     }
-    return {name: value for name, value in members.items() if value not in (None, "", (), [])}
+    return {name: value for name, value in members.items() if value not in (None, "", (), [], {})}

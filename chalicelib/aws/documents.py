@@ -20,7 +20,7 @@ from chalicelib.aws.errors import answering
 from chalicelib.aws.items import Value, from_item, from_ms, to_item, to_ms
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.ports import Clock
+from chalicelib.service.ports import ActiveDocument, Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -90,8 +90,11 @@ class Documents:
         self._table = table
         self._clock = clock
 
-    def active(self) -> dict[str, str]:
-        return {kind: entry.digest for kind, entry in self._in_force().items()}
+    def active(self) -> dict[str, ActiveDocument]:
+        return {
+            kind: ActiveDocument(digest=entry.digest, activated_at=from_ms(entry.activated_at))
+            for kind, entry in self._in_force().items()
+        }
 
     def read(self, digest: str) -> bytes:
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "read"):

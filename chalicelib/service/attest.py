@@ -172,6 +172,7 @@ class AttestService:
             app=case.registration,
             policy=case.believed.policy,
             status_list=case.believed.status_list,
+            status_list_at=case.believed.status_list_at,
             now=case.now,
         )
         # 5.

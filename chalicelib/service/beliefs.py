@@ -7,6 +7,7 @@ force is one item, `active`, read again and again: an activation reaches every w
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -17,7 +18,7 @@ from chalicelib.endorsements.register import load_register
 from chalicelib.model.apps import AppRegistration
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.ports import Clock, DocumentStore
+from chalicelib.service.ports import ActiveDocument, Clock, DocumentStore
 
 # Seconds of monotonic time. Within the first, `active` is not asked again. Past the second, a worker that could not
 # ask any more does not know what it believes: a policy may have been withdrawn meanwhile.
@@ -36,20 +37,22 @@ _Parsed = TypeVar("_Parsed")
 class InForce:
     """Everything that one submission is judged by, from one reading of `active`.
 
-    `status_list` None: there is none in force, which policy weighs. `endorsements_id` names it: "<kind>@<digest>".
+    `status_list` None: there is none in force, which policy weighs. `status_list_at`: when it was put in force, aware
+    UTC; its publisher says nothing of its age. `endorsements_id` names it: "<kind>@<digest>".
     """
 
     apps: Mapping[str, AppRegistration]
     policy: Policy
     status_list: StatusList | None
+    status_list_at: datetime | None
     endorsements_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """`digests` as read at `read_at`; `asked_at` is later where the store did not answer since. Monotonic seconds."""
+    """`active` as read at `read_at`; `asked_at` is later where the store did not answer since. Monotonic seconds."""
 
-    digests: Mapping[str, str]
+    active: Mapping[str, ActiveDocument]
     read_at: float
     asked_at: float
 
@@ -85,10 +88,11 @@ class Beliefs:
                 apps=self._apps.of(active.get(APPS), self._documents),
                 policy=self._policy.of(active.get(POLICY), self._documents),
                 status_list=None if listed is None else self._status.of(listed, self._documents),
-                endorsements_id=None if listed is None else f"{GOOGLE_STATUS}@{listed}",
+                status_list_at=None if listed is None else listed.activated_at,
+                endorsements_id=None if listed is None else f"{GOOGLE_STATUS}@{listed.digest}",
             )
 
-    def _active(self) -> Mapping[str, str]:
+    def _active(self) -> Mapping[str, ActiveDocument]:
         now = self._clock.monotonic()
         last = self._reading
         if last is None:
@@ -100,19 +104,19 @@ class Beliefs:
         except Malfunction:
             # The time again: a store that does not answer takes seconds to say so.
             now = self._clock.monotonic()
-            self._reading = _Reading(digests=last.digests, read_at=last.read_at, asked_at=now)
+            self._reading = _Reading(active=last.active, read_at=last.read_at, asked_at=now)
             return _usable(self._reading, now)
 
-    def _read(self, now: float) -> Mapping[str, str]:
-        digests = self._documents.active()
-        self._reading = _Reading(digests=digests, read_at=now, asked_at=now)
-        return digests
+    def _read(self, now: float) -> Mapping[str, ActiveDocument]:
+        active = self._documents.active()
+        self._reading = _Reading(active=active, read_at=now, asked_at=now)
+        return active
 
 
-def _usable(reading: _Reading, now: float) -> Mapping[str, str]:
+def _usable(reading: _Reading, now: float) -> Mapping[str, ActiveDocument]:
     if now - reading.read_at >= ACTIVE_IS_USABLE:
         raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "what is in force could not be read for 10 s")
-    return reading.digests
+    return reading.active
 
 
 class _Parsing(Generic[_Parsed]):
@@ -126,9 +130,10 @@ class _Parsing(Generic[_Parsed]):
         self._unavailable = unavailable
         self._known: OrderedDict[str, _Parsed | ValueError] = OrderedDict()
 
-    def of(self, digest: str | None, documents: DocumentStore) -> _Parsed:
-        if digest is None:
+    def of(self, active: ActiveDocument | None, documents: DocumentStore) -> _Parsed:
+        if active is None:
             raise Malfunction(self._unavailable, "none is in force")
+        digest = active.digest
         if digest not in self._known:
             body = documents.read(digest)
             try:

@@ -1,6 +1,7 @@
 """What use cases ask of the world. `chalicelib.aws` implements these; tests may too."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -132,11 +133,19 @@ class Signer(Protocol):
         Raises Malfunction(SIGNER_UNAVAILABLE)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveDocument:
+    """Which document of a kind is in force, and since when: aware UTC, by the clock of whoever activated it."""
+
+    digest: str
+    activated_at: datetime
+
+
 class DocumentStore(Protocol):
     """Immutable documents by digest, and the one `active` item."""
 
-    def active(self) -> dict[str, str]:
-        """Kind → digest in force; consistent read. Raises Malfunction(STORE_UNAVAILABLE)."""
+    def active(self) -> dict[str, ActiveDocument]:
+        """By kind; consistent read. Raises Malfunction(STORE_UNAVAILABLE)."""
 
     def read(self, digest: str) -> bytes:
         """The document's bytes, checked against `digest` (hex SHA-256)."""
@@ -213,6 +222,7 @@ class DecisionRecord:
     applied: tuple[AppliedRule, ...] = ()
     policy_id: str | None = None
     endorsements_id: str | None = None
+    endorsement_ages: Mapping[str, int] = field(default_factory=dict)  # seconds, by endorsement kind
     formats: tuple[Format, ...] = ()
 
 

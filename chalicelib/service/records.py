@@ -42,6 +42,7 @@ def token(
         applied=verdict.applied,
         policy_id=verdict.policy_id,
         endorsements_id=endorsements_id,
+        endorsement_ages=verdict.ages,
         formats=tuple(submodule.format for submodule in verdict.submodules),
     )
 

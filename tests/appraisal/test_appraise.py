@@ -26,8 +26,8 @@ from chalicelib.model.verdict import Decision, Obligation
 @pytest.fixture
 def judged(baseline, bank, empty_list, now):
     def judge(evidence, **changes):
-        given = {"app": bank, "policy": baseline, "status_list": empty_list, "now": now, **changes}
-        return appraise(evidence, **given)
+        given = {"app": bank, "policy": baseline, "status_list": empty_list, "status_list_at": now, "now": now}
+        return appraise(evidence, **(given | changes))
 
     return judge
 
@@ -149,6 +149,14 @@ def test_a_list_older_than_the_bound_of_the_policy(judged, android, now, changed
     policy = changed_baseline(lambda document: document.update(revocation={"oldest_list_hours": 24}))
     verdict = judged(android(), policy=policy, status_list_at=None if age is None else now - age)
     assert verdict.tier is tier
+
+
+@pytest.mark.parametrize(("hours", "reasons"), [(168, ()), (169, (Reason.ANDROID_REVOCATION_UNKNOWN,))])
+def test_a_list_that_nobody_renewed_for_a_week_is_unknown_and_locks_nobody_out(judged, android, now, hours, reasons):
+    listed = StatusList({1: StatusEntry("REVOKED")})
+    verdict = judged(android(), status_list=listed, status_list_at=now - timedelta(hours=hours))
+    assert verdict.reasons == reasons
+    assert verdict.tier is (Tier.WARNING if reasons else Tier.AFFIRMING)
 
 
 def test_the_age_of_the_list_goes_into_the_verdict(judged, android, now):

@@ -1,4 +1,4 @@
-"""`assay policy` and `assay app`: complaints with file and line, and documents that reach the table or do not."""
+"""The commands of documents: complaints with file and line, and documents that reach the table or do not."""
 
 import hashlib
 import json
@@ -59,6 +59,10 @@ def documents(monkeypatch):
         for table in tables(stage="test"):
             client.create_table(**table)
         yield Documents(client, TABLE)
+
+
+def digests(documents):
+    return {kind: active.digest for kind, active in documents.active().items()}
 
 
 def line_of(file, text):
@@ -149,7 +153,7 @@ def test_a_policy_is_published_and_then_put_in_force(assay, documents):
     assert documents.active() == {}
     output = assay("policy", "activate", digest, "--author", "ana", "--reason", "first policy")
     assert output == f"in force: {digest}, the first one\n"
-    assert documents.active() == {"policy": digest}
+    assert digests(documents) == {"policy": digest}
 
 
 def test_an_activation_says_what_it_replaces(assay, documents, written):
@@ -162,10 +166,60 @@ def test_an_activation_says_what_it_replaces(assay, documents, written):
     assert [entry.digest for entry in documents.history(kind="policy")] == [first, second]
 
 
-@pytest.mark.parametrize("kind", ["policy", "app"])
-def test_a_document_that_does_not_load_is_not_put_in_force(assay, documents, kind):
-    digest = documents.put(kind="policy" if kind == "policy" else "apps", body=b"{}")
-    output = assay(kind, "activate", digest, "--author", "ana", "--reason", "in a hurry", code=1)
+def test_an_activation_instead_of_what_a_colleague_replaced_meanwhile_changes_nothing(assay, documents, written):
+    """Both looked at the first policy; without the option, the second of them would undo the first unseen."""
+    text = BASELINE.read_text(encoding="utf-8")
+    first, ana, bob = (
+        assay("policy", "publish", written(text.replace("name: baseline", f"name: {name}", 1))).strip()
+        for name in ("first", "anas", "bobs")
+    )
+
+    def activate(digest, *, instead_of, code=0):
+        given = ("--author", "ana", "--reason", "because", "--instead-of", instead_of)
+        return assay("policy", "activate", digest, *given, code=code)
+
+    assert activate(first, instead_of="none") == f"in force: {first}, the first one\n"
+    assert activate(ana, instead_of=first) == f"in force: {ana}, instead of {first}\n"
+    for late in (first, "none"):
+        assert "another document is in force" in activate(bob, instead_of=late, code=1)
+    assert digests(documents) == {"policy": ana}
+
+
+def test_a_revocation_list_is_published_as_it_was_fetched_and_put_in_force(assay, documents, written):
+    text = '{ "entries": {"c0ffee": {"status": "REVOKED", "reason": "KEY_COMPROMISE"}} }\n'
+    file = written(text, name="status.json")
+    assert assay("endorsements", "lint", file) == f"{file}: 1 serial numbers\n"
+    digest = assay("endorsements", "publish", file).strip()
+    assert documents.read(digest).decode() == text
+    assay("endorsements", "activate", digest, "--author", "ana", "--reason", "today's")
+    assert digests(documents) == {"google_status": digest}
+    # Unchanged on the next day, it is put in force again: its age counts from then.
+    again = ("--author", "ana", "--reason", "today's", "--instead-of", digest)
+    assert assay("endorsements", "activate", digest, *again) == f"in force: {digest}, instead of {digest}\n"
+    assert len(documents.history(kind="google_status")) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"entries": {"xyz": {"status": "REVOKED"}}}', "<html>"])
+def test_what_is_no_revocation_list_is_not_published(assay, documents, written, content):
+    file = written(content, name="status.json")
+    for command in ("lint", "publish"):
+        assert assay("endorsements", command, file, code=1).startswith(f"Error: {file}: ")
+    assert documents.active() == {}
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_revocation_list_that_no_item_can_hold(assay, written):
+    file = written('{"entries":{}}' + " " * 300 * 1024, name="status.json")
+    assert "not stored: a document has" in assay("endorsements", "publish", file, code=1)
+    assert "No such file" in assay("endorsements", "lint", file.with_name("nowhere.json"), code=1)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"), [("policy", "policy"), ("app", "apps"), ("endorsements", "google_status")]
+)
+def test_a_document_that_does_not_load_is_not_put_in_force(assay, documents, command, kind):
+    digest = documents.put(kind=kind, body=b"{}")
+    output = assay(command, "activate", digest, "--author", "ana", "--reason", "in a hurry", code=1)
     assert "does not load" in output
     assert documents.active() == {}
 
@@ -184,7 +238,7 @@ def test_a_document_that_is_not_stored_is_not_put_in_force(assay, documents):
 def test_a_register_is_published_and_then_put_in_force(assay, documents):
     digest = assay("app", "publish", DEMO_BANK).strip()
     assay("app", "activate", digest, "--author", "ana", "--reason", "the bank")
-    assert documents.active() == {"apps": digest}
+    assert digests(documents) == {"apps": digest}
 
 
 def test_apps_are_linted_together(assay, written):

@@ -83,7 +83,7 @@ def sets(rasp):
 def judged(evidence, fixtures):
     baseline, bank, now = fixtures
     placed = replace(evidence, platform_attested_at=now)
-    return appraise(placed, app=bank, policy=baseline, status_list=StatusList({}), now=now)
+    return appraise(placed, app=bank, policy=baseline, status_list=StatusList({}), status_list_at=now, now=now)
 
 
 def no_better(worse, better):

@@ -41,6 +41,7 @@ TOKEN = DecisionRecord(
     applied=(AppliedRule("no-hooks", AppraisalReason.RASP_HOOKING, Format.RASP),),
     policy_id="standard@0123",
     endorsements_id="status@4567",
+    endorsement_ages={"status": 300},
     formats=(Format.APPLE_ASSERTION, Format.RASP),
 )
 
@@ -75,6 +76,7 @@ def test_a_token():
     assert line["tier"] == "contraindicated"
     assert line["reasons"] == ["rasp_hooking", "rasp_rooted"]
     assert line["applied"] == [{"rule": "no-hooks", "reason": "rasp_hooking", "format": "rasp"}]
+    assert line["endorsement_ages"] == {"status": 300}
     assert line["formats"] == ["apple_assertion", "rasp"]
 
 

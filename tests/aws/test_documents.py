@@ -43,6 +43,10 @@ def activate(documents):
     return put_in_force
 
 
+def in_force(documents):
+    return {kind: active.digest for kind, active in documents.active().items()}
+
+
 def test_nothing_is_in_force_at_first(documents):
     assert documents.active() == {}
     assert documents.history(kind="policy") == ()
@@ -86,7 +90,7 @@ def test_activations_are_kept_with_author_reason_and_time(documents, activate):
     activate(apps, expected=None, kind="apps")
     documents.activate(kind="policy", digest=second, expected=first, author="bob", reason="phones of 2019")
     activate(first, expected=second)
-    assert documents.active() == {"policy": first, "apps": apps}
+    assert in_force(documents) == {"policy": first, "apps": apps}
     kept = documents.history(kind="policy")
     assert [(entry.revision, entry.digest, entry.author, entry.reason) for entry in kept] == [
         (1, first, "ada", "release 7"),
@@ -95,6 +99,16 @@ def test_activations_are_kept_with_author_reason_and_time(documents, activate):
     ]
     start = datetime(2026, 3, 1, tzinfo=UTC)
     assert [entry.activated_at - start for entry in kept] == [timedelta(seconds=s) for s in (1, 3, 4)]
+    since = {kind: active.activated_at - start for kind, active in documents.active().items()}
+    assert since == {"policy": timedelta(seconds=4), "apps": timedelta(seconds=2)}
+
+
+def test_what_is_in_force_may_be_renewed_by_itself(documents, activate):
+    digest = documents.put(kind="google_status", body=b"1")
+    activate(digest, expected=None, kind="google_status")
+    activate(digest, expected=digest, kind="google_status")
+    active = documents.active()["google_status"]
+    assert (active.digest, active.activated_at.second) == (digest, 2)
 
 
 @pytest.mark.parametrize("stands", [False, True])
@@ -142,7 +156,7 @@ def test_concurrent_activations_have_one_winner_each_round(race, documents, acti
         [winner] = [digest for digest in race(32, attempt) if digest]
         shown = winner
         winners.append(winner)
-        assert documents.active() == {"policy": winner}
+        assert in_force(documents) == {"policy": winner}
     kept = documents.history(kind="policy")
     assert [entry.digest for entry in kept] == winners
     assert [entry.revision for entry in kept] == [1, 2, 3]
@@ -162,7 +176,7 @@ def test_a_digest_that_came_back_is_not_the_one_that_was_seen(documents, activat
     dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", there_and_back)
     with pytest.raises(ActivationConflict):
         activate(second, expected=first)
-    assert documents.active() == {"policy": first}
+    assert in_force(documents) == {"policy": first}
     assert len(documents.history(kind="policy")) == 3
 
 

@@ -87,6 +87,19 @@ class TestTokens:
         assert answer.claims["ear_status"] == "contraindicated"
         assert AppraisalReason.ANDROID_BATCH_KEY_REVOKED in world.decisions.records[-1].reasons
 
+    def test_a_list_that_nobody_renewed_for_a_week_costs_the_high_tier_and_is_recorded_with_its_age(self, world, phone):
+        world.clock.advance(7 * 86_400)
+        world.enrol(phone)
+        assert world.decisions.records[-1].tier is Tier.AFFIRMING
+        world.clock.advance(1)
+        world.renew(phone)
+        record = world.decisions.records[-1]
+        assert record.endorsement_ages == {"google_status": 7 * 86_400 + 1}
+        if isinstance(phone, AndroidPhone):
+            assert (record.tier, record.reasons) == (Tier.WARNING, (AppraisalReason.ANDROID_REVOCATION_UNKNOWN,))
+        else:  # Google's list says nothing about Apple's phones
+            assert record.tier is Tier.AFFIRMING
+
     def test_what_an_instance_keeps_comes_from_verified_claims(self, world, android, apple):
         world.enrol(android)
         world.enrol(apple)

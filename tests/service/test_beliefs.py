@@ -1,5 +1,7 @@
 """What is in force is read often, parsed once, and never silently old."""
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.model.outcome import Malfunction
@@ -133,6 +135,17 @@ def test_a_status_list_is_optional_and_named_when_there_is_one(beliefs, document
     believed = beliefs.in_force()
     assert believed.status_list.lookup([0xA1])
     assert believed.endorsements_id == f"google_status@{digest}"
+
+
+def test_a_status_list_is_as_old_as_its_activation(beliefs, documents, clock):
+    assert beliefs.in_force().status_list_at is None
+    documents.publish("google_status", status_list())
+    activated = clock.now()
+    clock.advance(86_400)
+    assert beliefs.in_force().status_list_at == activated
+    documents.publish("google_status", status_list())  # the same bytes, looked up again
+    clock.advance(2)
+    assert beliefs.in_force().status_list_at == activated + timedelta(days=1)
 
 
 def test_challenges_are_issued_while_the_policy_is_broken(beliefs, documents):

@@ -68,17 +68,7 @@ def publish(file: Path, table: str) -> None:
     click.echo(documents_cli.publish(table=table, kind=KIND, body=compile_policy(file)))
 
 
-@policy.command()
-@click.argument("digest")
-@click.option("--author", required=True, help="Who answers for it.")
-@click.option("--reason", required=True, help="Why, for the history.")
-@documents_cli.table_option
-def activate(digest: str, author: str, reason: str, table: str) -> None:
-    """Put a stored policy in force, unless somebody else just put another one."""
-    replaced = documents_cli.activate(
-        table=table, kind=KIND, digest=digest, author=author, reason=reason, check=load_policy
-    )
-    click.echo(f"in force: {digest}" + (f", instead of {replaced}" if replaced else ", the first one"))
+policy.add_command(documents_cli.activate_command(kind=KIND, noun="policy", check=load_policy))
 
 
 def _described(loaded: Policy) -> list[str]:

@@ -120,14 +120,4 @@ def publish(files: tuple[Path, ...], given: tuple[tuple[str, str, Path], ...], t
     click.echo(documents_cli.publish(table=table, kind=KIND, body=body))
 
 
-@app.command()
-@click.argument("digest")
-@click.option("--author", required=True, help="Who answers for it.")
-@click.option("--reason", required=True, help="Why, for the history.")
-@documents_cli.table_option
-def activate(digest: str, author: str, reason: str, table: str) -> None:
-    """Put a stored register in force, unless somebody else just put another one."""
-    replaced = documents_cli.activate(
-        table=table, kind=KIND, digest=digest, author=author, reason=reason, check=load_register
-    )
-    click.echo(f"in force: {digest}" + (f", instead of {replaced}" if replaced else ", the first one"))
+app.add_command(documents_cli.activate_command(kind=KIND, noun="register", check=load_register))

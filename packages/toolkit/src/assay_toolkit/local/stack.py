@@ -111,7 +111,8 @@ def publish_keys(app: Chalice) -> None:
 
 def put_in_force(documents: Documents, *, kind: str, body: bytes) -> str:
     digest = documents.put(kind=kind, body=body)
-    expected = documents.active().get(kind)
+    replaced = documents.active().get(kind)
+    expected = replaced.digest if replaced else None
     documents.activate(kind=kind, digest=digest, expected=expected, author=_AUTHOR, reason=_REASON)
     return digest
 

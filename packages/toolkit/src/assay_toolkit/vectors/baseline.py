@@ -37,7 +37,10 @@ class Baseline:
         evidence = EvidenceSet(
             platform=KeptAndroid.of(key), platform_attested_at=now, rasp=None, fresh_formats=(Format.ANDROID_KEY,)
         )
-        verdict = appraise(evidence, app=app, policy=self.policy, status_list=self.status_list, now=now)
+        # The folder's lists are today's, whenever its evidence was recorded.
+        verdict = appraise(
+            evidence, app=app, policy=self.policy, status_list=self.status_list, status_list_at=now, now=now
+        )
         reasons = tuple(dict.fromkeys(rule.reason.value for rule in verdict.applied))
         return "reject" if verdict.tier is Tier.CONTRAINDICATED else "accept", reasons
 

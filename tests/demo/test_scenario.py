@@ -1,14 +1,19 @@
 """The demonstration holds, notices when it does not, and refuses scenarios that cannot be played."""
 
 import json
+from itertools import combinations, count
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
+from msgspec import structs
 
+from assay_toolkit.demo.cast import Company
 from assay_toolkit.demo.command import demo
 from assay_toolkit.demo.scenario import SHIPPED, ScenarioInvalid, load
+from assay_toolkit.demo.stage import stage
 
 
 def play(folder: Path, acts: list[dict[str, object]]):
@@ -42,6 +47,42 @@ def test_two_phones_that_swap_evidence_make_it_fail(tmp_path, acts):
     assert "login: attestation-denied, not allow" in first["wrong"]
     assert "Assay said affirming, not contraindicated" in second["wrong"]
     assert "not reported" in second["wrong"]
+
+
+def test_a_phone_that_gets_no_token_is_a_line_of_the_table(tmp_path, acts):
+    genuine, emulator = acts[0], next(act for act in acts if act.get("condition") == "emulator")
+    genuine["condition"], emulator["condition"] = emulator["condition"], genuine["condition"]
+    result, report = play(tmp_path, [genuine, emulator])
+    assert result.exit_code == 1
+    assert "enrol: phone-not-supported, not token" in report["acts"][0]["wrong"]
+    assert "login: attestation-missing, not allow" in report["acts"][0]["wrong"]
+
+
+def test_no_two_phones_can_swap_evidence_unnoticed():
+    """Every pair of acts whose phones differ, each with the other's phone, over one stage."""
+    attesting = [act for act in load(SHIPPED) if act.platform and act.says and not act.analyst]
+    number = count()
+    with (
+        stage() as here,
+        httpx.Client(base_url=here.assay, timeout=30) as service,
+        httpx.Client(base_url=here.bank, timeout=30) as bank,
+    ):
+        company = Company(stage=here, service=service, bank=bank)
+
+        def holds(act, phone):
+            lent = {"platform": phone.platform, "condition": phone.condition}
+            # Each under a name of its own: the bank remembers whom it notified.
+            return not company.play(structs.replace(act, who=f"{act.who} {next(number)}", **lent)).wrong
+
+        assert all(holds(act, act) for act in attesting)
+        unnoticed = [
+            (first.who, second.who)
+            for first, second in combinations(attesting, 2)
+            if (first.platform, first.condition) != (second.platform, second.condition)
+            and holds(first, second)
+            and holds(second, first)
+        ]
+    assert unnoticed == []
 
 
 @pytest.mark.parametrize(

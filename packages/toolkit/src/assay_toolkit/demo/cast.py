@@ -43,13 +43,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Assay's last decision record about somebody. `tier`: "refused" for a refusal, "" where Assay was not asked."""
+
+    tier: str = ""
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """What came of an act. `wrong`: every sentence of the scenario that does not hold."""
 
     act: Act
     steps: tuple[Step, ...]
-    assay: str
-    reasons: tuple[str, ...]
+    said: Said
     effects: tuple[str, ...]
     wrong: tuple[str, ...]
 
@@ -71,18 +79,20 @@ class Company:
         actor = _Actor(act=act, company=self)
         steps = tuple(actor.take(done, str(wanted)) for step in act.steps for done, wanted in step.items())
         self.victims[act.who] = actor
-        said, reasons = actor.said()
+        said = actor.said()
         effects = actor.effects()
         wrong = [f"{step.done}: {step.came}, not {step.wanted}" for step in steps if not step.holds]
         if act.says is not None:
-            if said != act.says.tier:
-                wrong.append(f"Assay said {said}, not {act.says.tier}")
-            if act.says.reason is not None and act.says.reason not in reasons:
-                wrong.append(f"Assay's reasons {list(reasons)} lack {act.says.reason}")
+            if said.tier != act.says.tier:
+                wrong.append(f"Assay said {said.tier}, not {act.says.tier}")
+            if set(said.reasons) != act.says.reasons:
+                wrong.append(f"Assay's reasons are {sorted(said.reasons)}, not {sorted(act.says.reasons)}")
+            if set(said.evidence) != act.says.evidence:
+                wrong.append(f"Assay appraised {sorted(said.evidence)}, not {sorted(act.says.evidence)}")
         for effect, wanted in (("reported", act.reported), ("notified", act.notified), ("delayed", act.delayed)):
             if (effect in effects) != wanted:
                 wrong.append(f"{'not ' if wanted else ''}{effect}")
-        return Played(act=act, steps=steps, assay=said, reasons=reasons, effects=effects, wrong=tuple(wrong))
+        return Played(act=act, steps=steps, said=said, effects=effects, wrong=tuple(wrong))
 
 
 class _Actor:
@@ -121,19 +131,17 @@ class _Actor:
         came = steps[done]()
         return Step(done, wanted, came, (time.perf_counter() - started) * 1_000)
 
-    def said(self) -> tuple[str, tuple[str, ...]]:
-        """The tier (or `refused`) and reasons of Assay's last record about this phone; ("", ()) without one."""
-        if self._reference is None and self.phone is None:
-            return "", ()
+    def said(self) -> Said:
         # A refused phone shows a reference to support; a token is found by the key that it names.
         jkt = self.phone.jkt if self.phone else None
-        records = self._stage.records(*(("reference", self._reference) if self._reference else ("jkt", jkt)))
+        member, value = ("reference", self._reference) if self._reference else ("jkt", jkt)
+        records = self._stage.records(member, value) if value else []
         if not records:
-            return "", ()
+            return Said()
         last = records[-1]
         if last["outcome"] == "refused":
-            return "refused", (last["refusal"],)
-        return last["tier"], tuple(last.get("reasons", ()))
+            return Said(tier="refused", reasons=(last["refusal"],))
+        return Said(tier=last["tier"], reasons=tuple(last.get("reasons", ())), evidence=tuple(last["formats"]))
 
     def effects(self) -> tuple[str, ...]:
         reports = self._bank.get("/fraud-reports").json()
@@ -217,6 +225,8 @@ class _Actor:
         self, method: str, path: str, content: dict[str, Any] | None = None, *, token: str | None = None
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._session}"} if self._session else {}
+        if (token or self.client.token) is None:  # somebody whom Assay refused tries all the same
+            return self._bank.request(method, path, json=content, headers=headers)
         return self.client.call(
             backend=self._bank,
             method=method,

@@ -40,6 +40,7 @@ def demo(scenario: Path, report: Path) -> None:
 
     Ends with 1 unless each of the cast got what the scenario says.
     """
+    report.unlink(missing_ok=True)  # an earlier report must not speak for a demonstration that broke off
     try:
         acts = load(scenario)
         with (

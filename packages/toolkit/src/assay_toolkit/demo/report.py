@@ -35,7 +35,11 @@ def document(played: list[Played]) -> dict[str, Any]:
             {
                 "who": act.act.who,
                 "platform": act.act.platform,
-                "assay": {"said": _TIERS[act.assay], "reasons": list(act.reasons)},
+                "assay": {
+                    "said": _TIERS[act.said.tier],
+                    "reasons": list(act.said.reasons),
+                    "evidence": list(act.said.evidence),
+                },
                 "steps": [
                     {"done": step.done, "came": step.came, "wanted": step.wanted, "ms": round(step.milliseconds, 1)}
                     for step in act.steps
@@ -53,8 +57,8 @@ def _row(act: Played) -> tuple[str, ...]:
     return (
         "✗" if act.wrong else "✓",
         act.act.who,
-        _TIERS[act.assay],
-        ", ".join(act.reasons[:2]) + (", …" if len(act.reasons) > 2 else ""),
+        _TIERS[act.said.tier],
+        ", ".join(act.said.reasons[:2]) + (", …" if len(act.said.reasons) > 2 else ""),
         "; ".join(at_the_bank) + (f" ({', '.join(act.effects)})" if act.effects else ""),
         f"{act.milliseconds:.0f}",
     )

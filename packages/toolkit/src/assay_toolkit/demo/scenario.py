@@ -24,10 +24,14 @@ class ScenarioInvalid(ValueError):  # noqa: N818 - says what is the case
 
 
 class Says(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What Assay's decision record must have: `tier` is an EAR status or "refused"; `reason` is among its reasons."""
+    """What Assay's decision record must have: `tier` is an EAR status or "refused"; `reasons` are all that it gave.
+
+    `evidence`: the formats that were appraised, so that no other phone's good evidence will do; absent for refusals.
+    """
 
     tier: str
-    reason: str | None = None
+    reasons: frozenset[str] = frozenset()
+    evidence: frozenset[str] = frozenset()
 
 
 class RuleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

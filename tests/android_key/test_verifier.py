@@ -78,6 +78,21 @@ class TestRoot:
         assert isinstance(outcome, Refused)
         assert outcome.reason is Reason.CHAIN_ROOT_UNKNOWN
 
+    @pytest.mark.parametrize("first", [True, False])
+    def test_an_anchor_of_no_accepted_kind_beside_the_right_one(self, make, kit, first):
+        odd = TrustAnchor(name="odd", spki=kit.spki(kit.key("odd", "P-521")))
+        right = TrustAnchor(name="right", spki=kit.spki(kit.key("root", "P-384")))
+        anchors = AnchorSet((odd, right) if first else (right, odd))
+        assert isinstance(make(with_root=False).verify(anchors=anchors), VerifiedAndroidKey)
+
+    @pytest.mark.parametrize(
+        ("with_root", "reason"), [(True, Reason.CHAIN_KEY_UNSUPPORTED), (False, Reason.CHAIN_ROOT_UNKNOWN)]
+    )
+    def test_an_anchor_of_no_accepted_kind_alone(self, make, with_root, reason):
+        outcome = make(root_kind="P-521", with_root=with_root).verify()
+        assert isinstance(outcome, Refused)
+        assert outcome.reason is reason
+
 
 class TestLinks:
     def test_leaf_signed_by_another_key(self, reason_of):

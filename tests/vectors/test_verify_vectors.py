@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from assay_toolkit.cli import main
 from assay_toolkit.simulator import apple, key_description, roots
@@ -305,6 +306,35 @@ def index(document):
     return change
 
 
+def outside(folder):
+    """Sound evidence, beside the folder."""
+    file = folder.path.parent / "outside.bin"
+    file.write_bytes((folder.path / "attested.bin").read_bytes())
+    return file
+
+
+def climb(name):
+    def change(folder):
+        outside(folder)
+        folder.named("attested")["file"] = name
+
+    return change
+
+
+def absolute(folder):
+    folder.named("attested")["file"] = str(outside(folder))
+
+
+def link_out(folder):
+    (folder.path / "linked.bin").symlink_to(outside(folder))
+    folder.named("attested")["file"] = "linked.bin"
+
+
+def link_to_itself(folder):
+    (folder.path / "loop.bin").symlink_to("loop.bin")
+    folder.named("attested")["file"] = "loop.bin"
+
+
 BROKEN = {
     "entry without id": (drop("id"), "`id`"),
     "entry without kind": (drop("kind"), "attested: no text `kind`"),
@@ -326,6 +356,15 @@ BROKEN = {
     ),
     "document a list": (index([]), "the document is not an object"),
     "vectors an object": (index({"vectors": {}}), "no list `vectors`"),
+    "no vectors": (index({"vectors": []}), "`vectors` is empty"),
+    "file that climbs out": (climb("../outside.bin"), "../outside.bin: outside the folder"),
+    "file by its absolute name": (absolute, "outside.bin: outside the folder"),
+    "file that is a link to elsewhere": (link_out, "linked.bin: outside the folder"),
+    "file that is a link to itself": (link_to_itself, "loop.bin: "),
+    "status list that climbs out": (
+        lambda folder: folder.index["status_lists"]["list"].update(file="x/../../status.json"),
+        "x/../../status.json: outside the folder",
+    ),
     "an entry that is text": (index({"vectors": ["text"]}), "vectors[0] is not an object"),
     "key id not base64": (param("attested", "key_id_b64", "!"), "attested: params.key_id_b64 is not base64"),
     "no app id": (param("attested", "app_id", None), "params.app_id is not of type str"),
@@ -375,6 +414,38 @@ def test_anchors_that_are_none_are_a_clear_error(folder):
     result = folder.run()
     assert result.exit_code == 2
     assert "anchors.pem" in result.stderr
+
+
+def public_keys(count):
+    keys = (ec.derive_private_key(secret, ec.SECP256R1()).public_key() for secret in range(1, count + 1))
+    return b"".join(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) for key in keys)
+
+
+def test_dozens_of_anchors_are_taken(folder):
+    anchors = folder.path / "anchors.pem"
+    anchors.write_bytes(public_keys(40) + anchors.read_bytes())
+    assert folder.run().exit_code == 0
+
+
+@pytest.mark.parametrize("count", [62, 64, 100])
+def test_more_anchors_than_are_taken_are_a_clear_error(folder, count):
+    """Too many by themselves, or only beside those that are trusted anyway."""
+    anchors = folder.path / "anchors.pem"
+    anchors.write_bytes(public_keys(count) + anchors.read_bytes())
+    result = folder.run()
+    assert result.exit_code == 2
+    assert "anchors.pem: " in result.stderr
+    assert "trust anchors" in result.stderr
+
+
+def test_an_anchor_of_no_accepted_kind_takes_nothing_from_the_others(folder):
+    anchors = folder.path / "anchors.pem"
+    odd = ec.derive_private_key(7, ec.SECP521R1()).public_key()
+    anchors.write_bytes(odd.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) + anchors.read_bytes())
+    sound = folder.path / "sound.bin"
+    begin = b"-----BEGIN CERTIFICATE-----"
+    sound.write_bytes(sound.read_bytes().rpartition(begin)[0])  # without its root
+    assert folder.run().exit_code == 0
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the shared vectors are not beside this repository")

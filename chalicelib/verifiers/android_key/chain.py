@@ -6,7 +6,7 @@ nothing else is one.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -51,7 +51,7 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
 class UnverifiedChain:
     """`certificates`: leaf first, *without* the root. `roots`: the pinned keys that may have signed the last.
 
-    They are few, as an `AnchorSet` is: a chain without its root is tried against each.
+    They are no more than an `AnchorSet` takes: a chain without its root is tried against each.
     """
 
     certificates: tuple[Certificate, ...]
@@ -88,7 +88,7 @@ def end_at_root(certificates: tuple[Certificate, ...], *, anchors: AnchorSet) ->
     try:
         keys = tuple(read_public_key(certificate.spki) for certificate in below)
         algorithms = tuple(signature_algorithm(certificate.signature_algorithm) for certificate in below)
-        candidates = [(anchor, read_public_key(anchor.spki)) for anchor in (anchors if root is None else (root,))]
+        candidates = tuple(_readable(anchors)) if root is None else ((root, read_public_key(root.spki)),)
     except Malformed as error:
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, str(error)) from error
     roots = tuple((anchor, key) for anchor, key in candidates if fits(key, algorithms[-1]))
@@ -147,6 +147,17 @@ def check_signatures(chain: UnverifiedChain) -> TrustAnchor:
         if not _signed(chain.certificates[index], chain.algorithms[index], chain.keys[index + 1]):
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, f"certificate {index}")
     return anchor
+
+
+def _readable(anchors: AnchorSet) -> Iterator[tuple[TrustAnchor, PublicKey]]:
+    """Those whose key is of an accepted kind: the others can have signed nothing that is accepted here, and one of them
+    says nothing about a chain that does not hold it."""
+    for anchor in anchors:
+        try:
+            key = read_public_key(anchor.spki)
+        except Malformed:
+            continue
+        yield anchor, key
 
 
 def _signed(certificate: Certificate, algorithm: SignatureAlgorithm, key: PublicKey) -> bool:

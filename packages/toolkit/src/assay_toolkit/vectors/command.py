@@ -49,10 +49,10 @@ def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, po
     """
     try:
         vectors = load(folder)
-        extra = AnchorSet(()) if anchors_file is None else _anchors(anchors_file)
+        android_anchors, apple_anchors = _anchors(anchors_file)
         verifiers = Verifiers(
-            android_anchors=GOOGLE_ANCHORS + extra,
-            apple_anchors=APPLE_ANCHORS + extra,
+            android_anchors=android_anchors,
+            apple_anchors=apple_anchors,
             baseline=Baseline(policy=_policy(policy_file), status_list=merged_status_list(vectors.status_lists)),
         )
         lines = [report.compare(entry, verifiers.run(entry)) for entry in vectors.entries]
@@ -68,9 +68,13 @@ def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, po
         raise click.exceptions.Exit(1)
 
 
-def _anchors(file: Path) -> AnchorSet:
+def _anchors(file: Path | None) -> tuple[AnchorSet, AnchorSet]:
+    """Android's, then Apple's: the vendor's own and those of `file`."""
+    if file is None:
+        return GOOGLE_ANCHORS, APPLE_ANCHORS
     try:
-        return anchors_from_pem(file.read_bytes(), name=file.name)
+        extra = anchors_from_pem(file.read_bytes(), name=file.name)
+        return GOOGLE_ANCHORS + extra, APPLE_ANCHORS + extra
     except (OSError, ValueError) as error:
         raise _Unusable(f"{file.name}: {error}") from None
 

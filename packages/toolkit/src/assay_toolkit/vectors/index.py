@@ -122,6 +122,8 @@ def load(folder: Path) -> Folder:
     vectors = members.get("vectors")
     if not isinstance(vectors, list):
         raise FolderError("index.json: no list `vectors`")
+    if not vectors:
+        raise FolderError("index.json: `vectors` is empty, so nothing would be verified")
     return Folder(
         entries=tuple(_entry(folder, _object(item, f"vectors[{at}]"), at) for at, item in enumerate(vectors)),
         status_lists={
@@ -161,8 +163,12 @@ def _text(members: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _read(folder: Path, name: str) -> bytes:
+    """A file of the folder, links followed: an index names its own files and no others of this machine."""
     try:
-        return (folder / name).read_bytes()
-    except (OSError, ValueError) as error:
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder.resolve()):
+            raise FolderError(f"{name}: outside the folder")
+        return file.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: how Python 3.11 names a loop of links
         why = error.strerror if isinstance(error, OSError) else "not a file name"
         raise FolderError(f"{name}: {why}") from None

@@ -2,7 +2,9 @@
 
 import threading
 
+import boto3
 import pytest
+from moto.core.model_instances import model_data
 from moto.dynamodb.responses import DynamoHandler
 
 from assay_toolkit.local.moto_lock import atomic_dynamodb
@@ -49,3 +51,22 @@ def test_afterwards_moto_is_as_it_was():
     with atomic_dynamodb():
         assert DynamoHandler.call_action is not before
     assert DynamoHandler.call_action is before
+
+
+@pytest.mark.usefixtures("aws")
+def test_transactions_leave_no_copies_behind():
+    """moto copies whole tables for each, and would keep the copies."""
+    dynamodb = boto3.client("dynamodb", region_name="eu-central-1")
+    dynamodb.create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    tracked = []
+    for number in range(5):
+        item = {"k": {"S": str(number)}}
+        dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": "t", "Item": item}}])
+        tracked.append(sum(len(model.instances_tracked) for model in model_data["dynamodb"].values()))
+    assert len(set(tracked)) == 1
+    assert dynamodb.scan(TableName="t")["Count"] == 5

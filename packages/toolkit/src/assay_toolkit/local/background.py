@@ -1,5 +1,6 @@
 """HTTP servers in threads of this process."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 _POLL = 0.05
 
 
+class PortInUse(Exception):  # noqa: N818 - a state of the machine, named as people say it
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is in use")
+        self.port = port
+
+
 class LoopbackServer(ThreadingHTTPServer):
-    """On 127.0.0.1 only; a thread per connection. `port` 0: a free one."""
+    """On 127.0.0.1 only; a thread per connection. `port` 0: a free one. Raises PortInUse when it is made."""
 
     # The default of 5 drops connections when tests race with dozens of threads.
     request_queue_size = 128
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        try:
+            super().server_bind()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortInUse(self.server_address[1]) from error
 
 
 class QuietHandler(BaseHTTPRequestHandler):

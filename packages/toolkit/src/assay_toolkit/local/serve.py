@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from assay_toolkit.local import control
+from assay_toolkit.local.background import PortInUse
 from assay_toolkit.local.stack import LocalStack, local_stack
 
 # Powertools prints metrics for CloudWatch on standard output, which is for people here.
@@ -53,16 +54,20 @@ def serve(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    with (
-        nullcontext(sys.stderr) if log is None else log.open("a", encoding="utf-8") as stream,
-        local_stack(log=stream, port=port, static_port=static_port, audience_keys=keys) as stack,
-        control.serving(stack.clock) as control_url,
-    ):
-        if ready_file is not None:
-            _write_whole(ready_file, json.dumps(reachable(stack, control_url=control_url), indent=2) + "\n")
-        for line in directions(stack, control_url=control_url):
-            click.echo(line)
-        stopped.wait()
+    try:
+        with (
+            nullcontext(sys.stderr) if log is None else log.open("a", encoding="utf-8") as stream,
+            local_stack(log=stream, port=port, static_port=static_port, audience_keys=keys) as stack,
+            control.serving(stack.clock) as control_url,
+        ):
+            if ready_file is not None:
+                _write_whole(ready_file, json.dumps(reachable(stack, control_url=control_url), indent=2) + "\n")
+            for line in directions(stack, control_url=control_url):
+                click.echo(line)
+            stopped.wait()
+    except PortInUse as error:
+        option = "--port" if error.port == port else "--static-port"
+        raise click.ClickException(f"{error}; {option} 0 takes a free one") from None
 
 
 def reachable(stack: LocalStack, *, control_url: str) -> dict[str, object]:

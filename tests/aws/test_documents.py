@@ -142,7 +142,6 @@ def test_an_activation_without_author_or_reason(documents, empty):
 
 def test_concurrent_activations_have_one_winner_each_round(race, documents, activate):
     """Rounds, so that the second meets an item that exists; every thread starts from what it was shown."""
-    digests = [documents.put(kind="policy", body=bytes([number])) for number in range(32)]
 
     def attempt(number):
         try:
@@ -152,7 +151,9 @@ def test_concurrent_activations_have_one_winner_each_round(race, documents, acti
         return digests[number]
 
     shown, winners = None, []
-    for _ in range(3):
+    for turn in range(3):
+        # New ones each time: whoever activated `shown` itself once more would leave what the others expect.
+        digests = [documents.put(kind="policy", body=bytes([turn, number])) for number in range(32)]
         [winner] = [digest for digest in race(32, attempt) if digest]
         shown = winner
         winners.append(winner)

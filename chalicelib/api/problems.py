@@ -68,6 +68,7 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.BODY_SCHEMA
             | RefusalReason.DESCRIPTOR_INVALID
             | RefusalReason.EVIDENCE_COMBINATION
+            | RefusalReason.PLAY_INTEGRITY_NOT_CONFIGURED
         ):
             return Problem.MALFORMED_REQUEST
         case RefusalReason.APP_UNKNOWN | RefusalReason.AUDIENCE_UNKNOWN:
@@ -126,6 +127,18 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.APP_ATTEST_ENVIRONMENT
             | RefusalReason.APP_ATTEST_COUNTER
             | RefusalReason.APP_ATTEST_SIGNATURE
+            | RefusalReason.APPLE_RECEIPT_MALFORMED
+            | RefusalReason.APPLE_RECEIPT_SIGNATURE
+            | RefusalReason.APPLE_RECEIPT_FOREIGN
+            | RefusalReason.APPLE_RECEIPT_EXPIRED
+            | RefusalReason.PLAY_INTEGRITY_MALFORMED
+            | RefusalReason.PLAY_INTEGRITY_ENCRYPTION
+            | RefusalReason.PLAY_INTEGRITY_SIGNATURE
+            | RefusalReason.PLAY_INTEGRITY_BINDING
+            | RefusalReason.PLAY_INTEGRITY_PACKAGE
+            | RefusalReason.PLAY_INTEGRITY_CERTIFICATE
+            | RefusalReason.PLAY_INTEGRITY_TIME
+            | RefusalReason.PLAY_INTEGRITY_TESTING
             | RefusalReason.RASP_MALFORMED
         ):
             return Problem.EVIDENCE_REFUSED

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chalicelib.model.claims import AppleEnvironment
+from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.model.trust import Tier
 
 
@@ -28,17 +29,30 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlayIntegrityReference:
+    """Which integrity tokens the app sends. `secret`: the name under which their keys and the service account are kept.
+    `daily_calls`: decode calls to Google that the app may cost each day (UTC), for standard requests."""
+
+    requests: tuple[PlayIntegrityRequest, ...]
+    secret: str
+    daily_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AndroidReference:
     packages: tuple[str, ...]
     signature_digests: tuple[bytes, ...]  # SHA-256 of signing certificates, Play's re-signing one included
+    play_integrity: PlayIntegrityReference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppleReference:
-    """`app_ids`: "<team>.<bundle>"."""
+    """`app_ids`: "<team>.<bundle>". `risk_metric_secret`: the name under which the team's key for Apple's risk metric
+    is kept; None: it is not asked for."""
 
     app_ids: tuple[str, ...]
     environment: AppleEnvironment
+    risk_metric_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

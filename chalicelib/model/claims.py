@@ -11,6 +11,7 @@ from typing import Self
 
 from chalicelib.model.descriptor import Descriptor
 from chalicelib.model.keys import EcPublicJwk
+from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.submission import Format
 
 
@@ -47,6 +48,7 @@ class RootOfTrust:
     device_locked: bool
     verified_boot_state_raw: int
     verified_boot_hash: bytes | None = None
+    device_locked_raw: int | None = None  # the BOOLEAN's octet: 0xff in DER, 0x01 on some phones
 
     @property
     def verified_boot_state(self) -> VerifiedBootState | None:
@@ -75,6 +77,17 @@ class AndroidApplicationId:
 
     packages: tuple[AndroidPackage, ...]
     signature_digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndroidModel:
+    """Which model of phone the hardware says it is: the same for every phone of the model, an identifier of none."""
+
+    brand: str | None = None
+    device: str | None = None
+    product: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +127,8 @@ class VerifiedAndroidKey:
     creation_time_ms: int | None
     module_hash: bytes | None
     unknown_tags: tuple[int, ...] = ()
+    model: AndroidModel | None = None  # None where the app did not ask for it, as most do not
+    attest_key: bool = False  # the key was attested by an ATTEST_KEY of the same phone, not by its batch key
 
     @property
     def security_level(self) -> SecurityLevel:
@@ -224,6 +239,8 @@ class KeptAndroid:
     boot_patch_level: PatchLevel | None
     packages: tuple[AndroidPackage, ...]
     signature_digests: tuple[bytes, ...]
+    attest_key: bool = False
+    play_integrity: KeptPlayIntegrity | None = None  # the last verdict of Google Play's, where there was one
 
     @classmethod
     def of(cls, verified: VerifiedAndroidKey) -> Self:
@@ -244,17 +261,31 @@ class KeptAndroid:
             boot_patch_level=verified.boot_patch_level,
             packages=app.packages if app else (),
             signature_digests=app.signature_digests if app else (),
+            attest_key=verified.attest_key,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRiskMetric:
+    """Apple's count of App Attest keys that one phone made for the app lately, and since when it is known.
+
+    https://developer.apple.com/documentation/devicecheck/assessing-fraud-risk
+    """
+
+    value: int
+    measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptApple:
-    """What an instance keeps of its Apple enrolment; `validation` is replaced by each assertion's own."""
+    """What an instance keeps of its Apple enrolment; `validation` is replaced by each assertion's own, `risk_metric` by
+    the scheduled refresh of its receipt. None: no receipt, or none that verified, or nothing heard of Apple yet."""
 
     app_id: str
     environment: AppleEnvironment
     certificate_serials: tuple[int, ...]
     validation: AppleValidation
+    risk_metric: KeptRiskMetric | None = None
 
     @classmethod
     def of(cls, verified: VerifiedAppleAttestation) -> Self:
@@ -271,9 +302,14 @@ KeptEvidence = KeptAndroid | KeptApple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSet:
-    """Everything `appraise` weighs: the platform's word (kept or fresh), the report, and how old the statement is."""
+    """Everything `appraise` weighs: the platform's word (kept or fresh), the report, and how old the statement is.
+
+    `unavailable`: formats that the phone sent and that nobody could verify just now, as the service saw itself: a
+    vendor's server was down, or the day's budget for its calls is spent. Never the phone's word.
+    """
 
     platform: KeptEvidence
     platform_attested_at: datetime
     rasp: VerifiedRaspReport | None
     fresh_formats: tuple[Format, ...] = ()
+    unavailable: tuple[Format, ...] = ()

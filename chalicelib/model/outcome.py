@@ -1,4 +1,4 @@
-"""A bad phone is a value, a broken server an exception; there is no third way."""
+"""A bad phone is a value, a broken server of ours an exception, and a vendor that does not answer is a value again."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,14 @@ class Refused:
     """
 
     reason: RefusalReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A vendor's server did not answer, or not usably, or may not be asked any more today. Evidence says neither yes
+    nor no, and policy says what that means. `detail` obeys the rule of `Refused.detail`."""
+
     detail: str = ""
 
 

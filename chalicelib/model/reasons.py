@@ -130,6 +130,38 @@ class RefusalReason(_Explained):
     APP_ATTEST_COUNTER = "app_attest_counter", "The App Attest counter of a new key is not 0."
     APP_ATTEST_SIGNATURE = "app_attest_signature", "The assertion's signature does not verify."
 
+    # receipts; they cost the risk metric, never the attestation, so that no phone is answered with these
+    APPLE_RECEIPT_MALFORMED = "apple_receipt_malformed", "The App Attest receipt is not well-formed."
+    APPLE_RECEIPT_SIGNATURE = "apple_receipt_signature", "The App Attest receipt does not verify to Apple's root."
+    APPLE_RECEIPT_FOREIGN = "apple_receipt_foreign", "The App Attest receipt is of another app or key."
+    APPLE_RECEIPT_EXPIRED = "apple_receipt_expired", "The App Attest receipt is past its end."
+
+    # Play Integrity
+    PLAY_INTEGRITY_NOT_CONFIGURED = (
+        "play_integrity_not_configured",
+        "The app is not registered for integrity tokens of this kind.",
+    )
+    PLAY_INTEGRITY_MALFORMED = "play_integrity_malformed", "The integrity token is not well-formed."
+    PLAY_INTEGRITY_ENCRYPTION = (
+        "play_integrity_encryption",
+        "The integrity token is not encrypted to the app's key in the documented way.",
+    )
+    PLAY_INTEGRITY_SIGNATURE = "play_integrity_signature", "The integrity token is not signed by Google Play's key."
+    PLAY_INTEGRITY_BINDING = (
+        "play_integrity_binding",
+        "The integrity token was requested for other data than the submission's.",
+    )
+    PLAY_INTEGRITY_PACKAGE = "play_integrity_package", "The integrity token was made for another package."
+    PLAY_INTEGRITY_CERTIFICATE = (
+        "play_integrity_certificate",
+        "The integrity token names a signing certificate that is not registered.",
+    )
+    PLAY_INTEGRITY_TIME = "play_integrity_time", "The integrity token was not requested just now."
+    PLAY_INTEGRITY_TESTING = (
+        "play_integrity_testing",
+        "The integrity token is a test response, and this is no test stage.",
+    )
+
     # RASP
     RASP_MALFORMED = "rasp_malformed", "The RASP report is not a report of the documented schema."
 
@@ -176,6 +208,32 @@ class AppraisalReason(_Explained):
         "apple_development_environment",
         "The evidence is of Apple's test environment.",
     )
+
+    APPLE_RISK_METRIC = (
+        "apple_risk_metric",
+        "Apple counts more keys that this phone made for the app than policy wants.",
+    )
+
+    # Play Integrity
+    PLAY_INTEGRITY_MISSING = "play_integrity_missing", "The phone sent no integrity token of Google Play's."
+    PLAY_INTEGRITY_UNAVAILABLE = (
+        "play_integrity_unavailable",
+        "Google Play's verdict could not be had: its server did not answer, or the day's budget of calls is spent.",
+    )
+    PLAY_INTEGRITY_OLD = "play_integrity_old", "Google Play's last verdict on this phone is older than policy wants."
+    PLAY_APP_UNRECOGNIZED = "play_app_unrecognized", "Google Play does not recognise the app as one it distributes."
+    PLAY_DEVICE_INTEGRITY = "play_device_integrity", "Google Play does not vouch for the phone's integrity."
+    PLAY_DEVICE_VIRTUAL = "play_device_virtual", "Google Play says that the app runs on an emulator."
+    PLAY_DEVICE_ACTIVITY = (
+        "play_device_activity",
+        "The phone asked Google Play for more integrity tokens lately than a person's use explains.",
+    )
+    PLAY_APP_UNLICENSED = "play_app_unlicensed", "The phone's account did not get the app from Google Play."
+    PLAY_APP_ACCESS = (
+        "play_app_access",
+        "Google Play sees an app that can capture the screen or control the phone.",
+    )
+    PLAY_PROTECT = "play_protect", "Google Play Protect found harmful apps on the phone, or is switched off."
 
     # RASP, environment
     RASP_MISSING = "rasp_missing", "The phone sent no RASP report."

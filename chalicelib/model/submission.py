@@ -12,6 +12,7 @@ class Format(StrEnum):
     ANDROID_KEY = "android_key"
     APPLE_ATTESTATION = "apple_attestation"
     APPLE_ASSERTION = "apple_assertion"
+    PLAY_INTEGRITY = "play_integrity"
     RASP = "rasp"
     # A renewal by proof alone: what is appraised is what the instance keeps from its enrolment.
     INSTANCE = "instance"
@@ -47,6 +48,24 @@ class SubmittedUnattested:
     cause: str
 
 
+class PlayIntegrityRequest(StrEnum):
+    """How the app asked Google Play, which decides who can read the answer.
+
+    https://developer.android.com/google/play/integrity/overview
+    """
+
+    CLASSIC = "classic"  # encrypted and signed for keys that the app's owner has
+    STANDARD = "standard"  # readable by Google alone, which decodes it on request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedPlayIntegrity:
+    """The integrity token, as Google Play gave it to the app. It comes beside an Android enrolment or renewal."""
+
+    request: PlayIntegrityRequest
+    token: str
+
+
 SubmittedStatement = SubmittedAndroidKey | SubmittedAppleAttestation | SubmittedAppleAssertion | SubmittedUnattested
 
 
@@ -60,3 +79,4 @@ class SubmittedAttestation:
     rasp_report: bytes | None
     statement: SubmittedStatement | None
     body_digest: bytes
+    play_integrity: SubmittedPlayIntegrity | None = None

@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Protocol
 
+from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.descriptor import Purpose, TokenKind
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import EcPublicJwk
-from chalicelib.model.outcome import Refused
+from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier
@@ -162,6 +163,68 @@ class StaticSite(Protocol):
     """The bucket behind the static endpoint."""
 
     def publish(self, *, path: str, body: bytes, content_type: str, cache_control: str) -> None: ...
+
+
+class Secrets(Protocol):
+    """Keys that a team keeps for its apps: for Play Integrity, and for Apple's risk metric."""
+
+    def read(self, name: str) -> bytes | Unavailable:
+        """The secret's bytes, at most some minutes old. Unavailable where there is none, or where it cannot be read."""
+
+
+class PlayIntegrityDecoder(Protocol):
+    """Google's decode call. https://developer.android.com/google/play/integrity/standard#decrypt-and"""
+
+    def decode(self, *, package: str, token: str, service_account: bytes) -> bytes | Refused | Unavailable:
+        """The decoded payload's exact JSON. `service_account`: the JSON key file's bytes. Refused: Google answered that
+        the token is none of this package's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Apple has nothing newer; asking again before some hours have passed is useless."""
+
+
+class RiskMetrics(Protocol):
+    """Apple's server for receipts. https://developer.apple.com/documentation/devicecheck/assessing-fraud-risk"""
+
+    def exchange(
+        self, receipt: bytes, *, environment: AppleEnvironment, credentials: bytes, now: datetime
+    ) -> bytes | Refused | NotYet | Unavailable:
+        """A newer receipt for `receipt`, in whatever encoding a CMS has. Refused: Apple does not know the receipt."""
+
+
+class CallBudget(Protocol):
+    """How often a paid or limited call was made for an app, per day (UTC)."""
+
+    def spend(self, *, app: str, call: str, limit: int, now: datetime) -> bool:
+        """One conditional write; False, and nothing spent, where `limit` calls were made today. Raises
+        Malfunction(STORE_UNAVAILABLE)."""
+
+
+class EventKind(StrEnum):
+    """What a person has to look at, and no phone is told of. Names are stable: alarms match them."""
+
+    ENDORSEMENT_REFUSED = "endorsement_refused"  # a fetched snapshot does not parse, or shrank suspiciously
+    ENDORSEMENT_NOT_FETCHED = "endorsement_not_fetched"
+    ENDORSEMENT_ANCHOR_UNKNOWN = "endorsement_anchor_unknown"  # the vendor publishes a root that is not in force
+    VENDOR_UNAVAILABLE = "vendor_unavailable"
+    BUDGET_SPENT = "budget_spent"
+    SECRET_UNUSABLE = "secret_unusable"  # noqa: S105 - a name of an event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`detail` obeys the rule of `Refused.detail`; `subject`: the kind of document, or the app, that it is about."""
+
+    kind: EventKind
+    subject: str
+    time: datetime
+    detail: str = ""
+
+
+class EventLog(Protocol):
+    def raise_event(self, event: Event) -> None: ...
 
 
 class AnswerRenderer(Protocol):

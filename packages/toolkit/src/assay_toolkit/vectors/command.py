@@ -7,7 +7,7 @@ import click
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.vectors import report
 from assay_toolkit.vectors.baseline import Baseline, merged_status_list
-from assay_toolkit.vectors.index import FolderError, load
+from assay_toolkit.vectors.index import Folder, FolderError, load
 from assay_toolkit.vectors.run import Verifiers
 from chalicelib.appraisal import Policy, load_policy
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
@@ -49,12 +49,7 @@ def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, po
     """
     try:
         vectors = load(folder)
-        android_anchors, apple_anchors = _anchors(anchors_file)
-        verifiers = Verifiers(
-            android_anchors=android_anchors,
-            apple_anchors=apple_anchors,
-            baseline=Baseline(policy=_policy(policy_file), status_list=merged_status_list(vectors.status_lists)),
-        )
+        verifiers = verifiers_for(vectors, anchors_file=anchors_file, policy_file=policy_file)
         lines = [report.compare(entry, verifiers.run(entry)) for entry in vectors.entries]
     except FolderError as error:
         raise _Unusable(str(error)) from None
@@ -66,6 +61,16 @@ def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, po
         click.echo(report.summary_text(lines))
     if any(line.mismatches for line in lines):
         raise click.exceptions.Exit(1)
+
+
+def verifiers_for(vectors: Folder, *, anchors_file: Path | None = None, policy_file: Path = _BASELINE) -> Verifiers:
+    """The vendors' own anchors and the shipped policy, unless files say otherwise. Raises FolderError."""
+    android_anchors, apple_anchors = _anchors(anchors_file)
+    return Verifiers(
+        android_anchors=android_anchors,
+        apple_anchors=apple_anchors,
+        baseline=Baseline(policy=_policy(policy_file), status_list=merged_status_list(vectors.status_lists)),
+    )
 
 
 def _anchors(file: Path | None) -> tuple[AnchorSet, AnchorSet]:

@@ -9,9 +9,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
 from chalicelib.endorsements.errors import UnusableEndorsement
-from chalicelib.model.apps import AndroidReference, AppleReference, AppRegistration, Audience, AudienceKind
+from chalicelib.model.apps import (
+    AndroidReference,
+    AppleReference,
+    AppRegistration,
+    Audience,
+    AudienceKind,
+    PlayIntegrityReference,
+)
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.keys import b64url
+from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.model.trust import Tier
 
 _MOST_APPS: Final = 1000
@@ -31,6 +39,15 @@ _APP_ID: Final = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9.-]{1,155}")
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
+# Below the stage's prefix in AWS Secrets Manager, whose own characters are these and some more:
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+_SECRET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SECRET_SHAPE: Final = "the name of a secret: 1 to 64 of a-z, 0-9, `.`, `_` and `-`"  # noqa: S105 - a sentence
+# Google allows 10,000 a day unless asked for more; a hundred times that is a slip of the pen.
+# https://developer.android.com/google/play/integrity/setup#increase-daily
+_MOST_DAILY_CALLS: Final = 1_000_000
+
+_REQUESTS: Final = {request.value: request for request in PlayIntegrityRequest}
 _KINDS: Final = {kind.value: kind for kind in AudienceKind}
 _ENVIRONMENTS: Final = {environment.label: environment for environment in AppleEnvironment}
 # A gateway that takes every tier, or tokens that say nothing, is a clear audience.
@@ -66,7 +83,7 @@ def _app(name: str, node: Node) -> AppRegistration:
 
 
 def _android(node: Node) -> AndroidReference:
-    members = node.members(required=("packages", "signature_digests"))
+    members = node.members(required=("packages", "signature_digests"), optional=("play_integrity",))
     return AndroidReference(
         packages=_texts(members["packages"], _PACKAGE, "an Android application id such as com.example.app"),
         signature_digests=tuple(
@@ -75,14 +92,36 @@ def _android(node: Node) -> AndroidReference:
                 members["signature_digests"], _DIGEST, "a certificate's SHA-256 digest in 64 hex digits, lower case"
             )
         ),
+        play_integrity=_play_integrity(members["play_integrity"]) if "play_integrity" in members else None,
+    )
+
+
+def _play_integrity(node: Node) -> PlayIntegrityReference:
+    members = node.members(required=("requests", "secret"), optional=("daily_calls",))
+    requests = tuple(
+        item.choice(_REQUESTS, "kind of integrity request") for item in members["requests"].items(most=len(_REQUESTS))
+    )
+    if len(set(requests)) < len(requests):
+        members["requests"].refuse("names the same kind twice")
+    # Classic tokens are read here and cost no call, so that a number beside them alone would mean nothing.
+    if ("daily_calls" in members) is not (PlayIntegrityRequest.STANDARD in requests):
+        node.refuse("wants `daily_calls` with the kind standard, and only with it")
+    calls = members.get("daily_calls")
+    return PlayIntegrityReference(
+        requests=requests,
+        secret=members["secret"].text(_SECRET, _SECRET_SHAPE),
+        daily_calls=calls.integer(lowest=1, highest=_MOST_DAILY_CALLS) if calls else 0,
     )
 
 
 def _apple(node: Node) -> AppleReference:
-    members = node.members(required=("app_ids", "environment"))
+    members = node.members(required=("app_ids", "environment"), optional=("risk_metric_secret",))
     return AppleReference(
         app_ids=_texts(members["app_ids"], _APP_ID, "an App ID such as ABCDE12345.com.example.app"),
         environment=members["environment"].choice(_ENVIRONMENTS, "App Attest environment"),
+        risk_metric_secret=members["risk_metric_secret"].text(_SECRET, _SECRET_SHAPE)
+        if "risk_metric_secret" in members
+        else None,
     )
 
 

@@ -41,10 +41,12 @@ def http(stack):
 @pytest.fixture(scope="module")
 def submissions():
     """A whole submission per platform, for a challenge that nobody issued."""
-    return {
+    made = {
         kind: json.loads(kind(app="demo-bank", audience=AUDIENCE).build_enrolment(challenge=bytes(32)))
         for kind in (AndroidPhone, ApplePhone)
     }
+    made[AndroidPhone]["play_integrity"] = {"request": "standard", "token": "aGVhZA.Ym9keQ"}
+    return made
 
 
 def everything(stack):

@@ -11,6 +11,7 @@ from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.register import load_register
 from chalicelib.model.apps import AudienceKind
 from chalicelib.model.claims import AppleEnvironment
+from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.model.trust import Tier
 
 DEMO_BANK = Path(__file__).resolve().parents[2] / "policies/apps/demo-bank.yaml"
@@ -44,6 +45,29 @@ def test_one_platform_is_enough(draft):
     bank = load_register(rfc8785.dumps(draft))["demo-bank"]
     assert bank.apple is None
     assert bank.token_lifetime == 300
+
+
+STANDARD = {"requests": ["standard"], "secret": "play-bank", "daily_calls": 5000}
+
+
+def test_integrity_tokens_and_the_risk_metric(draft):
+    registered = draft["apps"]["demo-bank"]
+    registered["android"]["play_integrity"] = {**STANDARD, "requests": ["classic", "standard"]}
+    registered["apple"]["risk_metric_secret"] = "apple-bank"
+    bank = load_register(rfc8785.dumps(draft))["demo-bank"]
+    reference = bank.android.play_integrity
+    assert reference.requests == (PlayIntegrityRequest.CLASSIC, PlayIntegrityRequest.STANDARD)
+    assert (reference.secret, reference.daily_calls) == ("play-bank", 5000)
+    assert bank.apple.risk_metric_secret == "apple-bank"
+
+
+def test_classic_tokens_cost_no_call(draft):
+    draft["apps"]["demo-bank"]["android"]["play_integrity"] = {"requests": ["classic"], "secret": "play-bank"}
+    assert load_register(rfc8785.dumps(draft))["demo-bank"].android.play_integrity.daily_calls == 0
+
+
+def integrity(**members):
+    return android(play_integrity={**STANDARD, **members})
 
 
 def bank(**members):
@@ -91,6 +115,37 @@ BROKEN = {
         bank(apple={"app_ids": ["com.example.bank"], "environment": "production"}),
         f"{AT_BANK}.apple.app_ids[0]",
         "ABCDE12345.com.example.app",
+    ),
+    "integrity tokens of no kind": (
+        integrity(requests=[]), f"{AT_BANK}.android.play_integrity.requests", "empty list"
+    ),
+    "integrity tokens of an unknown kind": (
+        integrity(requests=["express"]), f"{AT_BANK}.android.play_integrity.requests[0]", "no kind of integrity request"
+    ),
+    "a kind of integrity token twice": (
+        integrity(requests=["standard", "standard"]), f"{AT_BANK}.android.play_integrity.requests", "twice"
+    ),
+    "standard tokens without a budget": (
+        android(play_integrity={"requests": ["standard"], "secret": "play-bank"}),
+        f"{AT_BANK}.android.play_integrity",
+        "wants `daily_calls`",
+    ),
+    "a budget for calls that nobody makes": (
+        integrity(requests=["classic"]), f"{AT_BANK}.android.play_integrity", "only with it"
+    ),
+    "a budget of nothing": (
+        integrity(daily_calls=0), f"{AT_BANK}.android.play_integrity.daily_calls", "between 1 and 1000000"
+    ),
+    "a budget without bound": (
+        integrity(daily_calls=1_000_001), f"{AT_BANK}.android.play_integrity.daily_calls", "between 1 and 1000000"
+    ),
+    "a secret in another folder": (
+        integrity(secret="../prod/play"), f"{AT_BANK}.android.play_integrity.secret", "the name of a secret"
+    ),
+    "a key in place of its name": (
+        bank(apple={"app_ids": ["A1B2C3D4E5.x"], "environment": "production", "risk_metric_secret": "-----BEGIN"}),
+        f"{AT_BANK}.apple.risk_metric_secret",
+        "the name of a secret",
     ),
     "an unknown environment": (
         bank(apple={"app_ids": ["A1B2C3D4E5.x"], "environment": "sandbox"}),

@@ -10,10 +10,12 @@ from chalicelib.model.descriptor import Purpose, TokenKind
 from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason
 from chalicelib.model.submission import (
+    PlayIntegrityRequest,
     SubmittedAndroidKey,
     SubmittedAppleAssertion,
     SubmittedAppleAttestation,
     SubmittedAttestation,
+    SubmittedPlayIntegrity,
     SubmittedUnattested,
 )
 from chalicelib.verifiers.submission import decode_challenge_request, decode_submission
@@ -29,6 +31,7 @@ DIGEST = b64url(hashlib.sha256(b"x").digest())
 SESSION = {"v": 1, "app": "bank", "purpose": "enrol", "aud": "https://api.bank.example", "token": "session"}
 REQUEST = {**SESSION, "token": "request", "htm": "POST", "htu": "https://api.bank.example/v1/payments"}
 ANDROID = {"format": "android_key", "x5c": [base64.b64encode(b"leaf").decode(), base64.b64encode(b"root").decode()]}
+INTEGRITY = {"request": "standard", "token": "aGVhZA.Ym9keQ-_="}
 
 
 def submission(**changes):
@@ -74,6 +77,20 @@ def test_statements(statement, expected):
     assert decoded.statement == expected
 
 
+@pytest.mark.parametrize("request_", PlayIntegrityRequest)
+@pytest.mark.parametrize("token", ["a", "AZaz09._~+/=-", "a" * 16_384])
+def test_integrity_tokens(request_, token):
+    decoded = decode_submission(submission(play_integrity={"request": request_.value, "token": token}))
+    assert isinstance(decoded, SubmittedAttestation)
+    assert decoded.play_integrity == SubmittedPlayIntegrity(request=request_, token=token)
+
+
+def test_an_integrity_token_may_be_left_out():
+    decoded = decode_submission(submission())
+    assert isinstance(decoded, SubmittedAttestation)
+    assert decoded.play_integrity is None
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -112,6 +129,14 @@ def test_statements(statement, expected):
         {"statement": {"format": "apple_attestation", "key_id": b64url(bytes(20)), "attestation": "AAAA"}},
         {"statement": {"format": "apple_assertion", "key_id": b64url(bytes(32)), "assertion": b64url(bytes(4097))}},
         {"statement": {"format": "unattested", "cause": "because"}},
+        {"play_integrity": None}, {"play_integrity": {}}, {"play_integrity": []}, {"play_integrity": "a.b"},
+        {"play_integrity": {"request": "standard"}}, {"play_integrity": {"token": "a"}},
+        {"play_integrity": {**INTEGRITY, "request": "express"}}, {"play_integrity": {**INTEGRITY, "request": 1}},
+        {"play_integrity": {**INTEGRITY, "request": "CLASSIC"}}, {"play_integrity": {**INTEGRITY, "extra": 1}},
+        {"play_integrity": {**INTEGRITY, "token": ""}}, {"play_integrity": {**INTEGRITY, "token": None}},
+        {"play_integrity": {**INTEGRITY, "token": "a" * 16_385}}, {"play_integrity": {**INTEGRITY, "token": "a b"}},
+        {"play_integrity": {**INTEGRITY, "token": "a\n"}}, {"play_integrity": {**INTEGRITY, "token": "ä"}},
+        {"play_integrity": {**INTEGRITY, "token": ["a"]}}, {"play_integrity": [INTEGRITY]},
     ],
 )  # fmt: skip
 def test_one_step_off_the_schema(changes):
@@ -165,7 +190,13 @@ def test_bodies_that_are_no_object(body, reason):
     "name", ["secret-of-mine", "x" * 1000, "x` - at `secret-of-mine", "x` - at `$.secret-of-mine", "$.secret"]
 )
 def test_details_quote_nothing_of_the_phone(name):
-    for changes in ({name: 1}, {"descriptor": {**SESSION, name: 1}}, {"statement": {"format": name}}):
+    for changes in (
+        {name: 1},
+        {"descriptor": {**SESSION, name: 1}},
+        {"statement": {"format": name}},
+        {"play_integrity": {**INTEGRITY, name: 1}},
+        {"play_integrity": {**INTEGRITY, "request": name}},
+    ):
         outcome = decode_submission(submission(**changes))
         assert isinstance(outcome, Refused)
         assert name not in outcome.detail

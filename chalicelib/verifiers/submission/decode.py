@@ -14,6 +14,7 @@ from chalicelib.model.submission import (
     SubmittedAppleAssertion,
     SubmittedAppleAttestation,
     SubmittedAttestation,
+    SubmittedPlayIntegrity,
     SubmittedStatement,
     SubmittedUnattested,
 )
@@ -41,6 +42,7 @@ _OUR_PATHS = frozenset(
         *(f"$.{name}" for name in (*schema.ChallengeRequest.__struct_fields__, *schema.Submission.__struct_fields__)),
         *(f"$.descriptor.{name}" for name in schema.DescriptorMembers.__struct_fields__),
         *(f"$.statement.{name}" for member in get_args(schema.Statement) for name in member.__struct_fields__),
+        *(f"$.play_integrity.{name}" for name in schema.PlayIntegrity.__struct_fields__),
         *("$.statement.format", "$.statement.x5c[...]"),
     }
 )
@@ -79,6 +81,7 @@ def decode_submission(body: bytes) -> SubmittedAttestation | Refused:
         rasp_report=submitted_report,
         statement=submitted_statement,
         body_digest=hashlib.sha256(body).digest(),
+        play_integrity=_play_integrity(submission.play_integrity),
     )
 
 
@@ -136,6 +139,12 @@ def _statement(statement: schema.Statement) -> SubmittedStatement:
             )
         case schema.Unattested(cause=cause):
             return SubmittedUnattested(cause=cause)
+
+
+def _play_integrity(member: schema.PlayIntegrity | msgspec.UnsetType) -> SubmittedPlayIntegrity | None:
+    if member is msgspec.UNSET:
+        return None
+    return SubmittedPlayIntegrity(request=member.request, token=member.token)
 
 
 def _exactly(text: str, size: int, name: str) -> bytes:

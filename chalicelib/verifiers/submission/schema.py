@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chalicelib.model.descriptor import Purpose, TokenKind
+from chalicelib.model.submission import PlayIntegrityRequest
 
 # Characters of unpadded base64url for a count of bytes: 4 for every 3, and the rest rounded up.
 _B64URL_32_BYTES = 43
@@ -29,6 +30,9 @@ TargetUri = Annotated[
         max_length=512,
     ),
 ]
+# Google calls a standard request's token opaque; RFC 6750 section 2.1's characters hold every form of base64 and JOSE.
+# A classic one of about 3,000 characters is what its documentation shows; there is no stated limit.
+IntegrityToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~+/=-]{1,16384}\Z")]
 Digest = Annotated[str, Meta(min_length=_B64URL_32_BYTES, max_length=_B64URL_32_BYTES)]
 
 
@@ -71,6 +75,11 @@ class Unattested(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     cause: Literal["unsupported", "platform_unavailable"]
 
 
+class PlayIntegrity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    request: PlayIntegrityRequest
+    token: IntegrityToken
+
+
 Statement = AndroidKey | AppleAttestation | AppleAssertion | Unattested
 
 
@@ -81,3 +90,4 @@ class Submission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proof: str
     rasp_report: str | UnsetType = UNSET
     statement: Statement | UnsetType = UNSET
+    play_integrity: PlayIntegrity | UnsetType = UNSET

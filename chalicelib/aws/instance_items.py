@@ -18,6 +18,7 @@ from chalicelib.model.claims import (
     KeptAndroid,
     KeptApple,
     KeptEvidence,
+    KeptRiskMetric,
     PatchLevel,
     Provisioning,
     SecurityLevel,
@@ -67,6 +68,14 @@ class _Apple(_Closed, tag_field="platform", tag="apple", frozen=True, kw_only=Tr
     certificate_serials: tuple[_Hex, ...]
 
 
+class StoredNote(_Closed, frozen=True, kw_only=True):
+    """Who blocked or unblocked last, and why (aws/blocks.py)."""
+
+    author: str
+    reason: str
+    changed_at: int
+
+
 class _Stored(_Closed, frozen=True, kw_only=True):
     """Times in milliseconds since 1970."""
 
@@ -79,6 +88,7 @@ class _Stored(_Closed, frozen=True, kw_only=True):
     enrolled_at: int
     attested_at: int
     blocked: bool
+    block_note: StoredNote | None = None
 
 
 class _StoredAndroid(_Stored, tag_field="platform", tag="android", frozen=True, kw_only=True):
@@ -91,6 +101,9 @@ class _StoredApple(_Stored, tag_field="platform", tag="apple", frozen=True, kw_o
     app_attest_y: _Bytes32
     app_attest_counter: _Counter
     validation: str
+    # Written by the refresh of receipts alone (aws/receipts.py), both or neither.
+    risk_metric: _Hex | None = None
+    risk_measured_at: int | None = None
 
 
 def instance_key(jkt: str) -> str:
@@ -113,7 +126,7 @@ def platform_of(instance: Instance) -> str:
 
 
 def to_values(instance: Instance) -> dict[str, Value]:
-    """Every attribute but the key."""
+    """Every attribute but the key, and but what phones have no part in: the risk metric and the note of a block."""
     values: dict[str, Value] = {
         "v": _VERSION,
         "app": instance.app,
@@ -233,7 +246,18 @@ def _kept_evidence(stored: _StoredAndroid | _StoredApple) -> KeptEvidence:
                     bundle_version=validation.bundle_version,
                     unknown_members=validation.unknown_members,
                 ),
+                risk_metric=_risk_metric(stored),
             )
+
+
+def _risk_metric(stored: _StoredApple) -> KeptRiskMetric | None:
+    match stored.risk_metric, stored.risk_measured_at:
+        case None, None:
+            return None
+        case str(value), int(measured_at):
+            return KeptRiskMetric(value=int(value, 16), measured_at=from_ms(measured_at))
+        case _:
+            raise ValueError("a risk metric without its time, or a time without its metric")
 
 
 def _hex(number: int) -> str:

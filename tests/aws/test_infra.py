@@ -185,3 +185,21 @@ def test_one_dead_service_is_noticed_before_the_function_is_stopped(make, monkey
     longest = attempts * (config.connect_timeout + config.read_timeout) + waits
     assert longest < min(stage["lambda_timeout"] for stage in CONFIG["stages"].values())
     assert config.retries["mode"] == "standard"
+
+
+def test_the_operator_changes_a_block_and_its_note_and_nothing_else(template):
+    role = template("roles.yaml")["Resources"]["OperatorRole"]
+    writes = [statement for statement in statements_of(role) if "dynamodb:UpdateItem" in as_list(statement["Action"])]
+    assert [statement["Condition"] for statement in writes] == [
+        {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["instance#*"]},
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "blocked", "block_note"]},
+            "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+            "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
+        }
+    ]
+    reads = {"dynamodb:GetItem", "dynamodb:Query"}
+    assert {action for action, _ in granted(statements_of(role)) if action.startswith("dynamodb:")} == {
+        *reads,
+        "dynamodb:UpdateItem",
+    }

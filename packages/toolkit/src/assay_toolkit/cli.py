@@ -8,6 +8,7 @@ _COMMANDS = {
     "app": "assay_toolkit.register:app",
     "demo": "assay_toolkit.demo.command:demo",
     "endorsements": "assay_toolkit.endorsements:endorsements",
+    "instance": "assay_toolkit.instances:instance",
     "policy": "assay_toolkit.policy:policy",
     "serve": "assay_toolkit.local.serve:serve",
     "simulate": "assay_toolkit.simulator.command:simulate",

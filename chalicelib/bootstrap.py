@@ -67,12 +67,13 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     # Here and not above: these load boto3, which costs a quarter of a second and wants a Region.
     from chalicelib.aws import clients
     from chalicelib.aws.challenges import DynamoChallenges
+    from chalicelib.aws.document_bodies import S3Bodies
     from chalicelib.aws.documents import Documents
     from chalicelib.aws.instances import DynamoInstances
     from chalicelib.aws.signer import KmsKeyDirectory, KmsSigner
     from chalicelib.aws.static_site import S3StaticSite
 
-    dynamodb, kms = clients.dynamodb(), clients.kms()
+    dynamodb, kms, s3 = clients.dynamodb(), clients.kms(), clients.s3()
     instances = DynamoInstances(client=dynamodb, table=settings.instances_table)
     challenges = DynamoChallenges(
         client=dynamodb,
@@ -81,7 +82,10 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
         randomness=given.randomness,
         function_timeout=settings.lambda_timeout,
     )
-    beliefs = Beliefs(documents=Documents(dynamodb, settings.documents_table, clock=given.clock), clock=given.clock)
+    documents = Documents(
+        dynamodb, settings.documents_table, bodies=S3Bodies(s3, settings.documents_bucket), clock=given.clock
+    )
+    beliefs = Beliefs(documents=documents, clock=given.clock)
     signer = KmsSigner(client=kms, key_arn=settings.signing_key_arn)
     further = tuple(KmsSigner(client=kms, key_arn=arn) for arn in settings.published_key_arns)
     decision_log = JsonDecisionLog(decisions)
@@ -104,7 +108,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
         keys=KeyService(
             signer=signer,
             keys=KmsKeyDirectory(active=signer, further=further),
-            site=S3StaticSite(client=clients.s3(), bucket=settings.static_bucket),
+            site=S3StaticSite(client=s3, bucket=settings.static_bucket),
             issuer=settings.issuer,
         ),
         health=HealthService(

@@ -46,6 +46,7 @@ _REQUIRED: Final = frozenset(
         "ASSAY_NONCES_TABLE",
         "ASSAY_INSTANCES_TABLE",
         "ASSAY_DOCUMENTS_TABLE",
+        "ASSAY_DOCUMENTS_BUCKET",
         "ASSAY_STATIC_BUCKET",
         "ASSAY_LAMBDA_TIMEOUT_SECONDS",
     }
@@ -65,6 +66,7 @@ class Config:
     nonces_table: str
     instances_table: str
     documents_table: str
+    documents_bucket: str
     static_bucket: str
     lambda_timeout: timedelta
     android_anchors: AnchorSet
@@ -91,6 +93,12 @@ def load(environ: Mapping[str, str]) -> Config:
     )
     if len(set(tables)) < len(tables):
         raise _wrong("two tables have one name")
+    # Everybody may read what lies in the static one.
+    documents_bucket, static_bucket = (
+        _matching(ours, name, _BUCKET) for name in ("ASSAY_DOCUMENTS_BUCKET", "ASSAY_STATIC_BUCKET")
+    )
+    if documents_bucket == static_bucket:
+        raise _wrong("two buckets have one name")
     extra = _extra_anchors(ours, stage=stage)
     return Config(
         stage=stage,
@@ -100,7 +108,8 @@ def load(environ: Mapping[str, str]) -> Config:
         nonces_table=nonces,
         instances_table=instances,
         documents_table=documents,
-        static_bucket=_matching(ours, "ASSAY_STATIC_BUCKET", _BUCKET),
+        documents_bucket=documents_bucket,
+        static_bucket=static_bucket,
         lambda_timeout=_timeout(ours),
         android_anchors=_trusted(GOOGLE_ANCHORS + extra, stage=stage),
         apple_anchors=_trusted(APPLE_ANCHORS + extra, stage=stage),

@@ -14,7 +14,7 @@ from typing import Final, NoReturn, TypeVar
 
 import rfc8785
 
-# Bytes, before anything is parsed; the document store's own limit is lower.
+# Bytes, before anything is parsed: what people write. The store takes more, which Google's list may need.
 _LONGEST_DOCUMENT: Final = 1 << 20
 
 _T = TypeVar("_T")

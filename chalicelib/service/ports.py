@@ -136,10 +136,16 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveDocument:
-    """Which document of a kind is in force, and since when: aware UTC, by the clock of whoever activated it."""
+    """Which document of a kind is in force, and since when: aware UTC.
+
+    `revision` counts the activations of its kind from 1. `activated_at`: by the clock of whoever activated it.
+    `fetched_at`: when its publisher was last asked and gave these very bytes; where nobody said, `activated_at`.
+    """
 
     digest: str
+    revision: int
     activated_at: datetime
+    fetched_at: datetime
 
 
 class DocumentStore(Protocol):
@@ -150,6 +156,41 @@ class DocumentStore(Protocol):
 
     def read(self, digest: str) -> bytes:
         """The document's bytes, checked against `digest` (hex SHA-256)."""
+
+
+class ActivationConflict(Exception):  # noqa: N818 - a lost comparison, not an error of the caller
+    """Another document is in force than the author expected; nothing was changed."""
+
+
+class SnapshotStore(DocumentStore, Protocol):
+    """What a refresh may do beside reading. Raises Malfunction(STORE_UNAVAILABLE)."""
+
+    def put(self, *, kind: str, body: bytes) -> str:
+        """Stores the document, which changes nothing yet; its digest. Raises ValueError where it is empty or too
+        large."""
+
+    def activate(
+        self,
+        *,
+        kind: str,
+        digest: str,
+        expected: str | None,
+        author: str,
+        reason: str,
+        fetched_at: datetime | None = None,
+    ) -> None:
+        """Puts `digest` in force where `expected` is (None: nothing of this kind yet). Raises ActivationConflict."""
+
+    def fetched_again(self, *, kind: str, seen: ActiveDocument, fetched_at: datetime) -> bool:
+        """Its publisher gave the bytes of `seen` again: moves its `fetched_at` forward, and writes no history. False,
+        and nothing moved, where `seen` is not in force any more or was fetched later still."""
+
+
+class Feed(Protocol):
+    """One document at its publisher's, over whatever network, with bounds on size and time."""
+
+    def fetch(self) -> bytes | Unavailable:
+        """Its exact bytes."""
 
 
 class KeyDirectory(Protocol):

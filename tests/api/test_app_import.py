@@ -57,6 +57,7 @@ def test_on_lambda_clients_are_made_while_it_starts():
         "ASSAY_NONCES_TABLE": "nonces",
         "ASSAY_INSTANCES_TABLE": "instances",
         "ASSAY_DOCUMENTS_TABLE": "documents",
+        "ASSAY_DOCUMENTS_BUCKET": "documents",
         "ASSAY_STATIC_BUCKET": "static",
         "ASSAY_LAMBDA_TIMEOUT_SECONDS": "15",
     }

@@ -17,6 +17,7 @@ from assay_toolkit.policy import compile_policy
 from assay_toolkit.policy_schema import policy_schema, rendered
 from assay_toolkit.register import compile_register
 from assay_toolkit.yaml_source import Source, SourceInvalid
+from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.register import load_register
 
@@ -25,6 +26,7 @@ BASELINE = POLICIES / "baseline.yaml"
 DEMO_BANK = POLICIES / "apps/demo-bank.yaml"
 PAYMENTS = "https://payments.bank.example"
 TABLE = "assay-test-documents"
+BUCKET = "assay-test-documents"
 
 
 @pytest.fixture
@@ -54,11 +56,14 @@ def documents(monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("ASSAY_DOCUMENTS_TABLE", TABLE)
+    monkeypatch.setenv("ASSAY_DOCUMENTS_BUCKET", BUCKET)
     with mock_aws(), atomic_dynamodb():
         client = boto3.client("dynamodb")
         for table in tables(stage="test"):
             client.create_table(**table)
-        yield Documents(client, TABLE)
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield Documents(client, TABLE, bodies=S3Bodies(s3, BUCKET))
 
 
 def digests(documents):
@@ -208,9 +213,9 @@ def test_what_is_no_revocation_list_is_not_published(assay, documents, written, 
 
 
 @pytest.mark.usefixtures("documents")
-def test_a_revocation_list_that_no_item_can_hold(assay, written):
-    file = written('{"entries":{}}' + " " * 300 * 1024, name="status.json")
-    assert "not stored: a document has" in assay("endorsements", "publish", file, code=1)
+def test_a_revocation_list_that_nothing_can_hold(assay, written):
+    file = written('{"entries":{}}' + " " * 8 * 1024 * 1024, name="status.json")
+    assert "larger than" in assay("endorsements", "publish", file, code=1)
     assert "No such file" in assay("endorsements", "lint", file.with_name("nowhere.json"), code=1)
 
 

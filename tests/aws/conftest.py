@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from assay_toolkit.local.moto_lock import atomic_dynamodb
 from chalicelib.aws.challenges import DynamoChallenges
+from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.instances import DynamoInstances
 from chalicelib.model.claims import (
     AndroidPackage,
@@ -97,6 +98,21 @@ def dynamodb(client, tables):
     for table in tables:
         made.create_table(**table)
     return made
+
+
+@pytest.fixture
+def s3(client):
+    """With the bucket of large documents."""
+    made = client("s3")
+    made.create_bucket(
+        Bucket=f"assay-{STAGE}-documents", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    return made
+
+
+@pytest.fixture
+def bodies(s3) -> S3Bodies:
+    return S3Bodies(s3, f"assay-{STAGE}-documents")
 
 
 class CountingRandomness:

@@ -6,6 +6,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
+from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.signer import KmsSigner
 from chalicelib.aws.static_site import S3StaticSite
@@ -13,7 +14,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.keys import b64url
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.ports import Claimed, CommitOutcome, InProgress, InstanceChange, StoredAnswer
+from chalicelib.service.ports import ActiveDocument, Claimed, CommitOutcome, InProgress, InstanceChange, StoredAnswer
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 URL = "https://service.example"
@@ -64,8 +65,8 @@ def breaks(client, handler, operation="*"):
 
 
 @pytest.fixture
-def actions(dynamodb, challenges, instances, new_challenge, apple, times):
-    documents = Documents(dynamodb, "assay-test-documents")
+def actions(dynamodb, bodies, challenges, instances, new_challenge, apple, times):
+    documents = Documents(dynamodb, "assay-test-documents", bodies=bodies)
     held = Claimed(challenge=new_challenge(1).value, attempt="a")
     twin = {"challenge": held.challenge, "body_digest": BODY, "now": times.start}
     return {
@@ -84,6 +85,11 @@ def actions(dynamodb, challenges, instances, new_challenge, apple, times):
         "read": lambda: documents.read("0" * 64),
         "put": lambda: documents.put(kind="policy", body=b"secret policy"),
         "history": lambda: documents.history(kind="policy"),
+        "fetched_again": lambda: documents.fetched_again(
+            kind="policy",
+            seen=ActiveDocument(digest="0" * 64, revision=1, activated_at=times.start, fetched_at=times.start),
+            fetched_at=times.start,
+        ),
         "activate": lambda: documents.activate(
             kind="policy", digest="0" * 64, expected=None, author="ada", reason="why"
         ),
@@ -117,11 +123,15 @@ def test_a_signer_that_does_not_answer(client, fault):
 def test_a_bucket_that_does_not_answer(client, fault):
     s3 = client("s3")
     breaks(s3, fault)
-    with pytest.raises(Malfunction) as raised:
-        S3StaticSite(client=s3, bucket="static").publish(
-            path="/x", body=b"{}", content_type="application/json", cache_control="no-store"
-        )
-    assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
+    site, bodies = S3StaticSite(client=s3, bucket="static"), S3Bodies(s3, "documents")
+    for action in (
+        lambda: site.publish(path="/x", body=b"{}", content_type="application/json", cache_control="no-store"),
+        lambda: bodies.put(b"secret policy"),
+        lambda: bodies.read("0" * 64, size=1),
+    ):
+        with pytest.raises(Malfunction) as raised:
+            action()
+        assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
 
 
 # Conflicts of transactions, which moto does not have

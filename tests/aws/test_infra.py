@@ -107,6 +107,7 @@ def test_the_api_may_do_what_its_code_does_and_no_more(stage):
             for table, actions in tables.items()
             for action in actions
         ),
+        ("s3:GetObject", f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*"),
         ("kms:Sign", loaded.signing_key_arn),
         *(("kms:GetPublicKey", arn) for arn in (loaded.signing_key_arn, *loaded.published_key_arns)),
         *logs(here, f"assay-{stage}"),
@@ -163,7 +164,8 @@ def test_the_publisher_updates_what_is_in_force_and_replaces_it_never(template):
             keys[action] = [value["dynamodb:LeadingKeys"] for value in statement.get("Condition", {}).values()]
     assert keys.pop("dynamodb:UpdateItem") == [["active"], "false"]
     assert keys.pop("dynamodb:PutItem") == [["document#*", "history#*"], "false"]
-    assert set(keys) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
+    tables = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
+    assert set(keys) == tables | {"s3:GetObject", "s3:PutObject"}
 
 
 def test_the_rotator_reads_every_published_key_and_disables_the_signing_one(template):

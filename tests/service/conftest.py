@@ -18,6 +18,7 @@ from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib.api.rendering import JsonRenderer
 from chalicelib.aws.challenges import DynamoChallenges
+from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.instances import DynamoInstances
 from chalicelib.aws.signer import KmsSigner
@@ -62,6 +63,14 @@ def kms(client):
     return client("kms")
 
 
+@pytest.fixture(scope="module")
+def bodies(client) -> S3Bodies:
+    """Of documents that no item can hold; under their digests, so that tests may share the bucket."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="documents", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return S3Bodies(s3, "documents")
+
+
 @pytest.fixture(scope="session")
 def schemas() -> list[dict[str, Any]]:
     return template.tables(stage="service")
@@ -92,11 +101,11 @@ def tables(dynamodb, schemas) -> Iterator[Tables]:
 
 
 @pytest.fixture(scope="module")
-def published_items(dynamodb, schemas, policy) -> list[dict[str, Any]]:
+def published_items(dynamodb, schemas, bodies, policy) -> list[dict[str, Any]]:
     """What a register and a policy in force leave in the documents table. Tests begin with a copy: publishing takes
     ten calls, and a copy one."""
     with made_tables(dynamodb, schemas) as made:
-        stored = PublishedDocuments(Documents(made.client, made.documents, clock=Clock()))
+        stored = PublishedDocuments(Documents(made.client, made.documents, bodies=bodies, clock=Clock()))
         stored.publish("apps", register())
         stored.publish("policy", policy)
         return made.items(made.documents)
@@ -125,12 +134,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def documents(tables, clock, published_items) -> PublishedDocuments:
+def documents(tables, clock, bodies, published_items) -> PublishedDocuments:
     """A register and a policy in force."""
     tables.client.batch_write_item(
         RequestItems={tables.documents: [{"PutRequest": {"Item": item}} for item in published_items]}
     )
-    return PublishedDocuments(Documents(tables.client, tables.documents, clock=clock))
+    return PublishedDocuments(Documents(tables.client, tables.documents, bodies=bodies, clock=clock))
 
 
 @pytest.fixture

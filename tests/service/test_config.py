@@ -19,6 +19,7 @@ PRODUCTION = {
     "ASSAY_NONCES_TABLE": "assay-prod-nonces",
     "ASSAY_INSTANCES_TABLE": "assay-prod-instances",
     "ASSAY_DOCUMENTS_TABLE": "assay-prod-documents",
+    "ASSAY_DOCUMENTS_BUCKET": "assay-prod-documents",
     "ASSAY_STATIC_BUCKET": "assay-prod-static",
     "ASSAY_LAMBDA_TIMEOUT_SECONDS": "15",
 }
@@ -101,6 +102,8 @@ def test_a_misspelt_variable_is_not_ignored():
         ("ASSAY_NONCES_TABLE", ""),
         ("ASSAY_NONCES_TABLE", "assay-prod-instances"),
         ("ASSAY_STATIC_BUCKET", "Assay"),
+        ("ASSAY_DOCUMENTS_BUCKET", ""),
+        ("ASSAY_DOCUMENTS_BUCKET", "assay-prod-static"),
         ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "0"),
         ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "30"),
         ("ASSAY_LAMBDA_TIMEOUT_SECONDS", "1.5"),

@@ -1,5 +1,6 @@
-"""What `assay policy`, `app` and `endorsements` share: the documents table, with the operator's own AWS credentials."""
+"""What `assay policy`, `app` and `endorsements` share: the documents, with the operator's own AWS credentials."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -7,28 +8,37 @@ from typing import Any, Final, TypeVar
 import boto3
 import click
 
-from chalicelib.aws.documents import ActivationConflict, Documents, DocumentUnknown
+from chalicelib.aws.document_bodies import S3Bodies
+from chalicelib.aws.documents import Documents, DocumentUnknown
 from chalicelib.model.outcome import Malfunction
+from chalicelib.service.ports import ActivationConflict
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _NOTHING: Final = "none"
 
 
-def table_option(command: _F) -> _F:
-    return click.option(
-        "--table",
-        envvar="ASSAY_DOCUMENTS_TABLE",
-        show_envvar=True,
-        required=True,
-        help="The DynamoDB table of documents.",
-    )(command)
+def store_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Table and bucket, as options; `command` gets the store that they name, as `documents`."""
+
+    @_required("--table", envvar="ASSAY_DOCUMENTS_TABLE", help="The DynamoDB table of documents.")
+    @_required("--bucket", envvar="ASSAY_DOCUMENTS_BUCKET", help="The S3 bucket of documents above 300 KiB.")
+    @functools.wraps(command)
+    def with_store(*, table: str, bucket: str, **given: object) -> None:
+        bodies = S3Bodies(boto3.client("s3"), bucket)
+        command(documents=Documents(boto3.client("dynamodb"), table, bodies=bodies), **given)
+
+    return with_store
 
 
-def publish(*, table: str, kind: str, body: bytes) -> str:
+def _required(name: str, *, envvar: str, help: str) -> Callable[[_F], _F]:  # noqa: A002 - click's own word
+    return click.option(name, envvar=envvar, show_envvar=True, required=True, help=help)
+
+
+def publish(documents: Documents, *, kind: str, body: bytes) -> str:
     """Stores the document, which changes nothing yet; its digest."""
-    with _explained():
+    with explained():
         try:
-            return _documents(table).put(kind=kind, body=body)
+            return documents.put(kind=kind, body=body)
         except ValueError as error:
             raise click.ClickException(f"not stored: {error}") from error
 
@@ -50,10 +60,9 @@ def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object]) 
         "force by now, nothing happens. Without this option whatever is in force is replaced, also what a colleague "
         "activated a minute ago.",
     )
-    @table_option
-    def activate(*, digest: str, author: str, reason: str, instead_of: str | None, table: str) -> None:
-        with _explained():
-            documents = _documents(table)
+    @store_options
+    def activate(*, digest: str, author: str, reason: str, instead_of: str | None, documents: Documents) -> None:
+        with explained():
             try:
                 check(documents.read(digest))
             except ValueError as error:
@@ -71,12 +80,8 @@ def _in_force(documents: Documents, kind: str) -> str | None:
     return active.digest if active else None
 
 
-def _documents(table: str) -> Documents:
-    return Documents(boto3.client("dynamodb"), table)
-
-
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turns what the store says into one line for the operator."""
     try:
         yield

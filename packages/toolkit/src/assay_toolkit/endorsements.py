@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from assay_toolkit import documents_cli
+from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.google_status import StatusList, parse_status_list
 
@@ -31,11 +32,11 @@ def lint(file: Path) -> None:
 
 @endorsements.command()
 @click.argument("file", type=_File)
-@documents_cli.table_option
-def publish(file: Path, table: str) -> None:
+@documents_cli.store_options
+def publish(file: Path, documents: Documents) -> None:
     """Store a list, which does not put it in force yet, and print its digest."""
     body, _ = _read(file)
-    click.echo(documents_cli.publish(table=table, kind=KIND, body=body))
+    click.echo(documents_cli.publish(documents, kind=KIND, body=body))
 
 
 endorsements.add_command(documents_cli.activate_command(kind=KIND, noun="revocation list", check=parse_status_list))

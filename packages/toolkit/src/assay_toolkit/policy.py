@@ -9,6 +9,7 @@ from assay_toolkit.policy_schema import policy_schema, rendered
 from assay_toolkit.yaml_source import Source
 from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
 from chalicelib.appraisal.policy import Outcome
+from chalicelib.aws.documents import Documents
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.verdict import Advice
 
@@ -62,10 +63,10 @@ def schema() -> None:
 
 @policy.command()
 @click.argument("file", type=_File)
-@documents_cli.table_option
-def publish(file: Path, table: str) -> None:
+@documents_cli.store_options
+def publish(file: Path, documents: Documents) -> None:
     """Store a policy, which does not put it in force yet, and print its digest."""
-    click.echo(documents_cli.publish(table=table, kind=KIND, body=compile_policy(file)))
+    click.echo(documents_cli.publish(documents, kind=KIND, body=compile_policy(file)))
 
 
 policy.add_command(documents_cli.activate_command(kind=KIND, noun="policy", check=load_policy))

@@ -9,6 +9,7 @@ import rfc8785
 
 from assay_toolkit import documents_cli
 from assay_toolkit.yaml_source import Source, SourceInvalid
+from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.document import Node
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.register import load_register
@@ -113,11 +114,11 @@ def lint(files: tuple[Path, ...], given: tuple[tuple[str, str, Path], ...]) -> N
 @app.command()
 @click.argument("files", nargs=-1, required=True, type=_File)
 @_audience_key_option
-@documents_cli.table_option
-def publish(files: tuple[Path, ...], given: tuple[tuple[str, str, Path], ...], table: str) -> None:
+@documents_cli.store_options
+def publish(files: tuple[Path, ...], given: tuple[tuple[str, str, Path], ...], documents: Documents) -> None:
     """Store the register of ALL apps, which does not put it in force yet, and print its digest."""
     body = compile_register(files, audience_keys=_audience_keys(given))
-    click.echo(documents_cli.publish(table=table, kind=KIND, body=body))
+    click.echo(documents_cli.publish(documents, kind=KIND, body=body))
 
 
 app.add_command(documents_cli.activate_command(kind=KIND, noun="register", check=load_register))

@@ -21,6 +21,7 @@ from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib import bootstrap
 from chalicelib.api import application, observability
 from chalicelib.aws.clock import SystemRandomness
+from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 
 if TYPE_CHECKING:
@@ -55,11 +56,9 @@ class LocalStack:
 
     @property
     def operator_environment(self) -> dict[str, str]:
-        """For `assay policy …`, `assay app …` and the AWS CLI in another process."""
-        return {
-            **environment(self.endpoint),
-            "ASSAY_DOCUMENTS_TABLE": self.configuration["ASSAY_DOCUMENTS_TABLE"],
-        }
+        """For `assay policy …`, `assay app …`, `assay instance …` and the AWS CLI in another process."""
+        stores = ("ASSAY_DOCUMENTS_TABLE", "ASSAY_DOCUMENTS_BUCKET", "ASSAY_INSTANCES_TABLE")
+        return {**environment(self.endpoint), **{name: self.configuration[name] for name in stores}}
 
     def put_in_force(self, *, kind: str, body: bytes) -> str:
         """Any document of kind `apps`, `policy` or `google_status`; its digest."""
@@ -81,11 +80,17 @@ def local_stack(
         key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
         bucket = f"assay-{STAGE}-static"
         s3 = boto3.client("s3")
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for name in (bucket, f"assay-{STAGE}-documents"):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         with static_site.serving(s3=s3, bucket=bucket, port=static_port) as issuer:
             configuration = _configuration(issuer=issuer, bucket=bucket, key_arn=key["KeyMetadata"]["Arn"])
             clock = ShiftableClock()
-            documents = Documents(dynamodb, configuration["ASSAY_DOCUMENTS_TABLE"], clock=clock)
+            documents = Documents(
+                dynamodb,
+                configuration["ASSAY_DOCUMENTS_TABLE"],
+                bodies=S3Bodies(s3, configuration["ASSAY_DOCUMENTS_BUCKET"]),
+                clock=clock,
+            )
             _put_checkout_in_force(documents, audience_keys)
             app = _app(configuration, clock, log)
             publish_keys(app)
@@ -133,6 +138,7 @@ def _configuration(*, issuer: str, bucket: str, key_arn: str) -> dict[str, str]:
         "ASSAY_NONCES_TABLE": f"assay-{STAGE}-nonces",
         "ASSAY_INSTANCES_TABLE": f"assay-{STAGE}-instances",
         "ASSAY_DOCUMENTS_TABLE": f"assay-{STAGE}-documents",
+        "ASSAY_DOCUMENTS_BUCKET": f"assay-{STAGE}-documents",
         "ASSAY_STATIC_BUCKET": bucket,
         "ASSAY_LAMBDA_TIMEOUT_SECONDS": str(_TIMEOUT),
         # Only here: production refuses these roots by fingerprint.

@@ -1,4 +1,4 @@
-"""Apple's trust anchor for App Attest, pinned by public key."""
+"""Apple's trust anchors for App Attest, pinned by public key: one for attestations, another one for receipts."""
 
 from typing import Final
 
@@ -27,3 +27,28 @@ oyFraWVIyd/dganmrduC1bmTBGwD
 """
 
 APPLE_ANCHORS: Final[AnchorSet] = anchors_from_pem(_APP_ATTESTATION_ROOT_CA, name="apple-app-attestation-root-ca")
+
+# Apple Root CA - G3, P-384. It certifies far more than receipts: who anchors at it looks at the signer's purpose too.
+# Source: https://www.apple.com/certificateauthority/AppleRootCA-G3.cer
+# SHA-256 of the certificate: 63343abfb89a6a03ebb57e9b3f5fa7be7c4f5c756f3017b3a8c488c3653e9179
+# SHA-256 of its SubjectPublicKeyInfo: 9b219d0fbff36a5fb32090571906bceea68617c833a3f61b81e962a8e64db8af
+# Valid from 2014-04-30T18:19:06Z to 2039-04-30T18:19:06Z.
+_APPLE_ROOT_CA_G3: Final = b"""\
+-----BEGIN CERTIFICATE-----
+MIICQzCCAcmgAwIBAgIILcX8iNLFS5UwCgYIKoZIzj0EAwMwZzEbMBkGA1UEAwwS
+QXBwbGUgUm9vdCBDQSAtIEczMSYwJAYDVQQLDB1BcHBsZSBDZXJ0aWZpY2F0aW9u
+IEF1dGhvcml0eTETMBEGA1UECgwKQXBwbGUgSW5jLjELMAkGA1UEBhMCVVMwHhcN
+MTQwNDMwMTgxOTA2WhcNMzkwNDMwMTgxOTA2WjBnMRswGQYDVQQDDBJBcHBsZSBS
+b290IENBIC0gRzMxJjAkBgNVBAsMHUFwcGxlIENlcnRpZmljYXRpb24gQXV0aG9y
+aXR5MRMwEQYDVQQKDApBcHBsZSBJbmMuMQswCQYDVQQGEwJVUzB2MBAGByqGSM49
+AgEGBSuBBAAiA2IABJjpLz1AcqTtkyJygRMc3RCV8cWjTnHcFBbZDuWmBSp3ZHtf
+TjjTuxxEtX/1H7YyYl3J6YRbTzBPEVoA/VhYDKX1DyxNB0cTddqXl5dvMVztK517
+IDvYuVTZXpmkOlEKMaNCMEAwHQYDVR0OBBYEFLuw3qFYM4iapIqZ3r6966/ayySr
+MA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEGMAoGCCqGSM49BAMDA2gA
+MGUCMQCD6cHEFl4aXTQY2e3v9GwOAEZLuN+yRhHFD/3meoyhpmvOwgPUnPWTxnS4
+at+qIxUCMG1mihDK1A3UT82NQz60imOlM27jbdoXt2QfyFMm+YhidDkLF1vLUagM
+6BgD56KyKA==
+-----END CERTIFICATE-----
+"""
+
+APPLE_RECEIPT_ANCHORS: Final[AnchorSet] = anchors_from_pem(_APPLE_ROOT_CA_G3, name="apple-root-ca-g3")

@@ -179,6 +179,34 @@ class VerifiedAppleAssertion:
     validation: AppleValidation
 
 
+class AppleReceiptKind(StrEnum):
+    """Field 6: what came with an attestation, or what Apple's server gave for an earlier receipt."""
+
+    ATTEST = "ATTEST"
+    RECEIPT = "RECEIPT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedReceipt:
+    """An App Attest receipt that Apple signed, for the app and the key that the verifier was told.
+
+    `not_before`: before it Apple has nothing newer; `expires_at`: after it Apple gives nothing for this receipt any
+    more. `risk_metric`: roughly how many keys one phone attested for the app in 30 days; None: not stated, as in every
+    ATTEST. `environment` None: not stated, or by an unknown name. `fields`: all of it, by number, as bytes.
+    https://developer.apple.com/documentation/devicecheck/assessing-fraud-risk
+    """
+
+    kind: AppleReceiptKind
+    app_id: str
+    created_at: datetime
+    expires_at: datetime
+    not_before: datetime | None
+    risk_metric: int | None
+    environment: AppleEnvironment | None
+    fields: Mapping[int, bytes]
+    unknown_fields: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedProof:
     """The instance key signed the binding of exactly this challenge, key, report and descriptor."""

@@ -14,7 +14,8 @@ from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason
 from chalicelib.model.submission import SubmittedAppleAttestation
 from chalicelib.verifiers.app_attest.authenticator_data import parse_attested
-from chalicelib.verifiers.app_attest.certificates import ChainUntrusted, check_signatures, read_chain
+from chalicelib.verifiers.app_attest.authorities import ChainUntrusted
+from chalicelib.verifiers.app_attest.certificates import check_signatures, read_chain
 from chalicelib.verifiers.app_attest.statement import decode_attestation
 from chalicelib.verifiers.codec.errors import Malformed
 
@@ -52,7 +53,7 @@ def verify_attestation(
         data = parse_attested(unverified.authenticator_data)
         if len(unverified.x5c) != 2:
             return Refused(RefusalReason.APP_ATTEST_CHAIN, "step 1: not exactly two certificates")
-        chain = read_chain(*unverified.x5c)
+        chain = read_chain(*unverified.x5c, anchors=anchors)
 
         nonce = _sha256(unverified.authenticator_data + client_data_hash)  # steps 2 and 3
         app_id = next((known for known in app_ids if _sha256(known.encode()) == data.app_id_hash), "")

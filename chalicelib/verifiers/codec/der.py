@@ -49,7 +49,7 @@ def one(data: bytes, *, field: str) -> Tlv:
 
 def raw(value: Tlv) -> bytes:
     """The value's own bytes, header included: lengths in DER have one spelling, so these are the bytes that came."""
-    return value.tag_bytes + _length(len(value.data)) + bytes(value.data)
+    return value.tag_bytes + length(len(value.data)) + bytes(value.data)
 
 
 def members(value: Tlv, *, tag: bytes, field: str) -> list[Tlv]:
@@ -61,8 +61,8 @@ def members(value: Tlv, *, tag: bytes, field: str) -> list[Tlv]:
         raise Malformed(f"{field} has another type")
     # The library decodes a list only as the field of a sequence: it gets the two headers that make it one.
     contents = bytes(value.data)
-    listed = SEQUENCE + _length(len(contents)) + contents
-    return decode(_Listed, SEQUENCE + _length(len(listed)) + listed, field=field).items
+    listed = SEQUENCE + length(len(contents)) + contents
+    return decode(_Listed, SEQUENCE + length(len(listed)) + listed, field=field).items
 
 
 def explicit_tag(value: Tlv, *, field: str) -> int:
@@ -116,7 +116,7 @@ def _signed(value: Tlv, *, tag: bytes, field: str) -> int:
     return number
 
 
-def _length(size: int) -> bytes:
+def length(size: int) -> bytes:
     """X.690 section 10.1: the shortest form."""
     if size < 0x80:
         return bytes([size])

@@ -41,7 +41,7 @@ def appraise(
 ) -> Verdict:
     """The verdict of `policy` on `evidence`. Nothing but the arguments counts, and it does not raise.
 
-    `status_list_at`: since when the list counts as current. Where the policy bounds its age, None is too old.
+    `status_list_at`: when Google last gave the list. Where the policy bounds its age, None is too old.
 
     1. Every claim of the evidence is collected, by name. What the evidence does not bear is absent.
     2. Every rule is asked, of each piece of evidence by itself. One that holds applies; one that looks at an absent
@@ -59,6 +59,7 @@ def appraise(
         attack_libraries=policy.attack_libraries,
         status_list=status_list if _is_recent(policy, status_list_at, now) else None,
         now=now,
+        status_list_at=status_list_at,
     )
     ages = {} if status_list_at is None else {STATUS_LIST: int((now - status_list_at).total_seconds())}
     return replace(judge(claims, platform=_platform_format(evidence), policy=policy), ages=ages)

@@ -131,6 +131,11 @@ _ALL: Final = (
         labels=tuple(Revocation),
         sentence="What Google's list says of the phone's attestation key; `unknown`: no list, or one that is too old.",
     ),
+    Claim(
+        name="android.status_list_age_hours",
+        kind=Kind.NUMBER,
+        sentence="Whole hours since Google last gave the list that is in force; absent where there is none.",
+    ),
     Claim(name="android.statement_age_days", kind=Kind.NUMBER, sentence=_AGE),
     Claim(name="apple.app_registered", kind=Kind.TRUTH, sentence="The App ID is registered for the app."),
     Claim(

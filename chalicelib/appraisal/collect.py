@@ -31,12 +31,15 @@ def collect_claims(
     attack_libraries: AttackLibraries,
     status_list: StatusList | None,
     now: datetime,
+    status_list_at: datetime | None = None,
 ) -> dict[str, ClaimValue]:
-    """Every claim that the evidence bears; a name that is missing is absent."""
+    """Every claim that the evidence bears; a name that is missing is absent. `status_list_at`: when the one in force
+    was fetched, also where it is too old to be looked at."""
     statement_age = (now - evidence.platform_attested_at).days
     if isinstance(evidence.platform, KeptAndroid):
         platform = _android(evidence.platform, app=app, status_list=status_list, today=now.date())
         platform["android.statement_age_days"] = statement_age
+        platform["android.status_list_age_hours"] = _hours_since(status_list_at, now)
     else:
         platform = _apple(evidence.platform, app=app)
         platform["apple.statement_age_days"] = statement_age
@@ -102,6 +105,10 @@ def _is_listed(observation: Observation, listed: AttackLibraries) -> bool:
         return False
     by_name = observation.value is not None and observation.value.casefold() in listed.names
     return by_name or (observation.digest is not None and observation.digest.lower() in listed.digests)
+
+
+def _hours_since(moment: datetime | None, now: datetime) -> int | None:
+    return None if moment is None else (now - moment) // timedelta(hours=1)
 
 
 def _boot_state(raw: int | None) -> str | None:

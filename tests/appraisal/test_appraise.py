@@ -215,6 +215,29 @@ def test_applied_rules_name_the_evidence_that_they_judged(judged, android, repor
     }
 
 
+def test_the_age_of_the_list_can_be_asked_for_also_where_it_is_too_old_to_be_looked_at(
+    judged, android, now, changed_baseline
+):
+    def bounded(document):
+        document["revocation"] = {"oldest_list_hours": 2}
+        document["rules"].append(
+            {
+                "rule": "old-list",
+                "when": {"android.status_list_age_hours": {"at_least": 6}},
+                "absent": "ignored",
+                "lowers": "configuration",
+                "to": "unsupportable",
+                "reason": "android_revocation_unknown",
+            }
+        )
+
+    policy = changed_baseline(bounded)
+    just_below = now - timedelta(hours=6) + timedelta(seconds=1)
+    assert judged(android(), policy=policy, status_list_at=just_below).tier is Tier.WARNING
+    assert judged(android(), policy=policy, status_list_at=now - timedelta(hours=6)).tier is Tier.CONTRAINDICATED
+    assert judged(android(), policy=policy, status_list=None, status_list_at=None).tier is Tier.WARNING
+
+
 def test_the_age_of_the_statement_can_be_asked_for(judged, android, now, changed_baseline):
     def bounded(document):
         document["rules"].append(

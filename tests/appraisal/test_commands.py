@@ -214,7 +214,7 @@ def test_what_is_no_revocation_list_is_not_published(assay, documents, written, 
 
 @pytest.mark.usefixtures("documents")
 def test_a_revocation_list_that_nothing_can_hold(assay, written):
-    file = written('{"entries":{}}' + " " * 8 * 1024 * 1024, name="status.json")
+    file = written('{"entries":{}}' + " " * 4 * 1024 * 1024, name="status.json")
     assert "larger than" in assay("endorsements", "publish", file, code=1)
     assert "No such file" in assay("endorsements", "lint", file.with_name("nowhere.json"), code=1)
 

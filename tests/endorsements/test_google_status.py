@@ -73,7 +73,7 @@ def test_what_is_not_the_list_is_unusable(data):
 
 def test_too_large():
     with pytest.raises(UnusableEndorsement, match="larger"):
-        parse_status_list(b'{"entries": {}}' + b" " * (8 * 1024 * 1024))
+        parse_status_list(b'{"entries": {}}' + b" " * (4 * 1024 * 1024))
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="the shared vectors are not beside the repository")

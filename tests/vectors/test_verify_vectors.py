@@ -454,4 +454,4 @@ def test_the_recorded_evidence_comes_out_as_expected():
     document = json.loads(result.stdout)
     assert [(item["id"], item["mismatches"]) for item in document["vectors"] if item.get("mismatches")] == []
     assert result.exit_code == 0
-    assert document["summary"]["compared"] == 174
+    assert document["summary"]["compared"] == 205

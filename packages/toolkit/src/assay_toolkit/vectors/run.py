@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from assay_toolkit.vectors import play_integrity
 from assay_toolkit.vectors.baseline import Baseline
-from assay_toolkit.vectors.claims import android_claims, assertion_claims, attestation_claims
+from assay_toolkit.vectors.claims import android_claims, assertion_claims, attestation_claims, receipt_claims
 from assay_toolkit.vectors.index import Entry, Params
 from chalicelib.endorsements.anchors import AnchorSet
 from chalicelib.model.claims import AppleEnvironment
@@ -20,6 +23,7 @@ from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason
 from chalicelib.model.submission import SubmittedAndroidKey, SubmittedAppleAssertion, SubmittedAppleAttestation
 from chalicelib.verifiers import android_key, app_attest
+from chalicelib.verifiers.app_attest.receipt import unverified_creation_time
 
 VERIFIED: Final = "verified"
 REFUSED: Final = "refused"
@@ -44,6 +48,7 @@ class Verifiers:
 
     android_anchors: AnchorSet
     apple_anchors: AnchorSet
+    apple_receipt_anchors: AnchorSet
     baseline: Baseline
 
     def run(self, entry: Entry) -> Outcome:
@@ -52,6 +57,8 @@ class Verifiers:
             "android_key": self._android_key,
             "apple_attestation": self._apple_attestation,
             "apple_assertion": self._apple_assertion,
+            "apple_receipt": self._apple_receipt,
+            "play_integrity": _play_integrity,
         }
         return by_kind.get(entry.kind, _unsupported)(entry)
 
@@ -104,6 +111,31 @@ class Verifiers:
             return _refused(result)
         return Outcome(verification=VERIFIED, claims=assertion_claims(result, public_key=public_key))
 
+    def _apple_receipt(self, entry: Entry) -> Outcome:
+        params = entry.params
+        # Recorded receipts come without a time: they are judged as on the day they were made.
+        timed = "verification_time" in params.members
+        now = params.time("verification_time") if timed else unverified_creation_time(entry.evidence)
+        if isinstance(now, Refused):
+            return _refused(now)
+        result = app_attest.verify_receipt(
+            entry.evidence,
+            app_id=params.text("app_id"),
+            public_key=_pem_public_key(params),
+            anchors=self.apple_receipt_anchors,
+            now=now,
+        )
+        if isinstance(result, Refused):
+            return _refused(result)
+        return Outcome(verification=VERIFIED, claims=receipt_claims(result))
+
+
+def _play_integrity(entry: Entry) -> Outcome:
+    result = play_integrity.verify(entry)
+    if isinstance(result, Refused):
+        return _refused(result)
+    return Outcome(verification=VERIFIED, claims=play_integrity.claims(result))
+
 
 def _unsupported(_entry: Entry) -> Outcome:
     return Outcome(verification=UNSUPPORTED)
@@ -124,7 +156,21 @@ def _environment(params: Params) -> AppleEnvironment:
 def _public_key(params: Params) -> EcPublicJwk:
     point = params.base64("public_key_x962_b64")
     try:
-        numbers = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point).public_numbers()
+        return _jwk(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point))
     except ValueError:
         raise params.broken("public_key_x962_b64", "is not a P-256 point") from None
+
+
+def _pem_public_key(params: Params) -> EcPublicJwk:
+    try:
+        key = load_pem_public_key(params.text("public_key_spki_pem").encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise params.broken("public_key_spki_pem", "is not a public key") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise params.broken("public_key_spki_pem", "is not a P-256 key")
+    return _jwk(key)
+
+
+def _jwk(key: ec.EllipticCurvePublicKey) -> EcPublicJwk:
+    numbers = key.public_numbers()
     return EcPublicJwk(x=numbers.x.to_bytes(32, "big"), y=numbers.y.to_bytes(32, "big"))

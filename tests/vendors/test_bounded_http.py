@@ -1,0 +1,187 @@
+"""The bounds of one exchange: each byte is counted, and so is each second."""
+
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aws.clock import SystemClock
+from chalicelib.model.outcome import Unavailable
+from chalicelib.vendors import bounded_http
+from chalicelib.vendors.bounded_http import Answer, HttpClient
+from tests.vendors.faulty import Fault, FaultyServer, listening, read_request
+
+AROUND = 65_536  # bytes beside the body, as documented
+WHOLE = Fault(name="none", start="HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{good}")
+
+
+@contextmanager
+def one_connection(serve):
+    """A server that hands its only connection to `serve`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept():
+            connection, _ = listener.accept()
+            with connection:
+                serve(connection)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join()
+
+
+def get(client, url, *, seconds=30.0, max_body=1_000):
+    return client.exchange("GET", url, headers={}, deadline=client.within(seconds), max_body=max_body)
+
+
+class DrippingClock(SystemClock):
+    """A second passes with each look, and the server may send one byte more."""
+
+    def __init__(self):
+        self.seconds = 0
+        self.drops = threading.Semaphore(0)
+
+    def monotonic(self):
+        self.seconds += 1
+        self.drops.release()
+        return float(self.seconds)
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"], ids=["head", "body"])
+def test_a_byte_a_second_is_given_up_at_the_deadline(start):
+    clock = DrippingClock()
+    sent = 0
+
+    def drip(connection):
+        nonlocal sent
+        read_request(connection)
+        connection.sendall(start)
+        text = b"HTTP/1.1 200 OK\r\n" if not start else b"a" * 500
+        for byte in text:
+            clock.drops.acquire()
+            sent += 1
+            try:
+                connection.sendall(bytes([byte]))
+            except OSError:
+                return
+
+    with one_connection(drip) as url:
+        outcome = get(HttpClient(clock=clock, plain_loopback=True), url, seconds=12)
+        for _ in range(500):
+            clock.drops.release()  # the server finds out that nobody listens
+    assert outcome == Unavailable("no answer in time")
+    assert clock.seconds <= 14
+
+
+@pytest.mark.parametrize(
+    ("length", "outcome"), [(1_000, "taken"), (1_001, "the answer is too large")], ids=["at the limit", "above it"]
+)
+def test_a_body_has_a_largest_size(clock, length, outcome):
+    server = FaultyServer(good={"/": b"x" * length}, fault=WHOLE, at="/")
+    with listening(server):
+        answer = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/")
+    assert answer == (Answer(status=200, body=b"x" * length) if outcome == "taken" else Unavailable(outcome))
+
+
+def test_never_more_bytes_are_read_than_the_limit(clock, monkeypatch):
+    read = 0
+
+    class Counting(bounded_http._Reader):
+        def readinto(self, buffer):
+            nonlocal read
+            count = super().readinto(buffer)
+            read += count
+            return count
+
+    monkeypatch.setattr(bounded_http, "_Reader", Counting)
+    endless = Fault(name="endless", start="HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", again=b"1\r\na\r\n")
+    server = FaultyServer(good={"/": b""}, fault=endless, at="/")
+    with listening(server):
+        outcome = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/", max_body=50_000)
+    assert outcome == Unavailable("the answer is too large")
+    assert read == 50_000 + AROUND
+
+
+def test_certificates_and_names_are_verified(clock, authority, monkeypatch):
+    certificate, context = authority
+    server = FaultyServer(good={"/": b"right"}, fault=WHOLE, at="/", tls=context)
+    with listening(server):
+        assert get(HttpClient(clock=clock), f"{server.origin}/") == Unavailable("SSLCertVerificationError")
+        # OpenSSL's own variable; a client reads it when it first needs it.
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        trusting = HttpClient(clock=clock)
+        assert get(trusting, f"{server.origin}/") == Answer(status=200, body=b"right")
+        assert get(trusting, f"https://127.0.0.1:{server.port}/") == Unavailable("SSLCertVerificationError")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://vendor.example/", "ftp://vendor.example/", "/path"])
+def test_only_https_is_spoken(clock, url):
+    with pytest.raises(ValueError, match="https"):
+        get(HttpClient(clock=clock), url)
+
+
+@pytest.mark.parametrize("url", ["http://vendor.example/", "http://127.0.0.1.vendor.example/", "http:///"])
+def test_the_local_stage_speaks_plainly_to_this_machine_only(clock, url):
+    with pytest.raises(ValueError, match="https"):
+        get(HttpClient(clock=clock, plain_loopback=True), url)
+
+
+def test_nobody_listens(clock):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = get(HttpClient(clock=clock, plain_loopback=True), f"http://127.0.0.1:{port}/")
+    assert outcome == Unavailable("ConnectionRefusedError")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Retry-After: 120", 120),
+        ("Retry-After: -1", None),
+        ("Retry-After: 99999999999", None),
+        ("Retry-After: Fri, 31 Dec 2027 23:59:59 GMT", None),
+        ("X: y", None),
+    ],
+)
+def test_retry_after(clock, header, seconds):
+    busy = Fault(name="busy", start=f"HTTP/1.1 429 Too Many Requests\r\n{header}\r\nContent-Length: 0\r\n\r\n")
+    server = FaultyServer(good={"/": b""}, fault=busy, at="/")
+    with listening(server):
+        answer = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/")
+    assert answer == Answer(status=429, body=b"", retry_after=seconds)
+
+
+LINES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: 0_5\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Encoding: gzip\r\n",
+        b"Retry-After: \xb2\r\n",
+        b" folded\r\n",
+        b"\r\n",
+        b"5\r\nabcde\r\n",
+        b"-5\r\n",
+        b"0\r\n\r\n",
+        b"\x00\xff",
+    ]
+)
+
+
+@given(st.lists(LINES | st.binary(max_size=20), max_size=12).map(b"".join))
+def test_whatever_is_sent_is_an_answer_or_none(sent):
+    def serve(connection):
+        read_request(connection)
+        connection.sendall(sent)
+
+    with one_connection(serve) as url:
+        outcome = get(HttpClient(clock=SystemClock(), plain_loopback=True), url)
+    assert isinstance(outcome, Answer | Unavailable)
+    assert not isinstance(outcome, Answer) or len(outcome.body) <= 1_000

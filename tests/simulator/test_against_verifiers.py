@@ -4,6 +4,7 @@ The stages are run by hand here, in the order of the service, so that a defect s
 Defects that only an enrolled instance or the register can show are run against the service, in test_against_service.py.
 """
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from assay_toolkit.simulator.conditions import CONDITIONS, FOREIGN_SIGNER, SOUND
 from assay_toolkit.simulator.defect import Outcome, Purpose
 from assay_toolkit.simulator.key_description import KeyParameters
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.play_integrity import CLASSIC_SECRET, PlayServices, SimulatedPlay
 from assay_toolkit.simulator.rasp import CHECKS
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
 from assay_toolkit.simulator.submission import ProtectedRequest
@@ -32,6 +34,7 @@ from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
 from chalicelib.model.submission import SubmittedAndroidKey, SubmittedAppleAssertion, SubmittedAppleAttestation
 from chalicelib.verifiers import android_key, app_attest
+from chalicelib.verifiers.play_integrity import open_classic, read_secret, verify_payload
 from chalicelib.verifiers.rasp import verify_report
 from chalicelib.verifiers.submission import decode_submission, verify_proof
 
@@ -40,6 +43,8 @@ CHALLENGE = bytes(range(32))
 OTHER_CHALLENGE = bytes(range(32, 64))
 ANDROID_ANCHORS = anchors_from_pem(ANDROID_ROOT_PEM, name="simulator-android")
 APPLE_ANCHORS = anchors_from_pem(APPLE_ROOT_PEM, name="simulator-apple")
+PLAY = PlayServices(play=SimulatedPlay(clock=lambda: NOW))
+PLAY_KEYS = read_secret(json.dumps({"classic": CLASSIC_SECRET}).encode()).classic
 PHONES = {Platform.ANDROID: AndroidPhone, Platform.APPLE: ApplePhone}
 
 # Of the stages after the verifiers.
@@ -77,7 +82,24 @@ def _verify(body, *, enrolled=None):
     if isinstance(report, Refused):
         return report
     statement = _verify_statement(submitted.statement, challenge=submitted.challenge, proof=proof, enrolled=enrolled)
-    return statement if isinstance(statement, Refused) else (proof, report, statement)
+    if isinstance(statement, Refused):
+        return statement
+    play = submitted.play_integrity and _verify_play(submitted.play_integrity, proof=proof)
+    return play if isinstance(play, Refused) else (proof, report, statement)
+
+
+def _verify_play(submitted, *, proof):
+    payload = open_classic(submitted.token, keys=PLAY_KEYS)
+    if isinstance(payload, Refused):
+        return payload
+    return verify_payload(
+        payload,
+        request=submitted.request,
+        binding=proof.binding,
+        packages=(KeyParameters().package_name,),
+        signature_digests=KeyParameters().signature_digests,
+        now=NOW,
+    )
 
 
 def _verify_statement(statement, *, challenge, proof, enrolled):
@@ -202,7 +224,8 @@ TAMPER_CASES = [
 
 @pytest.mark.parametrize(("tamper", "platform"), TAMPER_CASES, ids=[f"{t.name}-{p}" for t, p in TAMPER_CASES])
 def test_a_defect_is_refused_for_its_reason(make_phone, tamper, platform):
-    phone, stranger, enrolled = make_phone(platform), make_phone(platform), None
+    changes = {"play_integrity": PLAY} if platform is Platform.ANDROID else {}
+    phone, stranger, enrolled = make_phone(platform, **changes), make_phone(platform, **changes), None
     if tamper.purpose is Purpose.RENEW:
         _, _, enrolled = _verify(phone.build_enrolment(challenge=CHALLENGE))
     body = tamper.build(phone=phone, stranger=stranger, challenge=OTHER_CHALLENGE)

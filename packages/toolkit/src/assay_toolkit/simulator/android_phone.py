@@ -12,12 +12,14 @@ from assay_toolkit.simulator.base_phone import Clock, Phone, system_clock
 from assay_toolkit.simulator.conditions import FOREIGN_SIGNER, SOUND, AndroidCondition, Condition, Platform
 from assay_toolkit.simulator.key_description import KeyParameters
 from assay_toolkit.simulator.keys import RandomBytes
+from assay_toolkit.simulator.play_integrity import PlayServices
 
 
 class AndroidPhone(Phone):
     """`parameters`: the app and the phone as the hardware would state them when sound.
 
     Security level, lock, boot state and patch levels in them are replaced by the condition's at each enrolment.
+    `play_integrity`: an app that sends an integrity token with each submission.
     """
 
     platform: ClassVar[Platform] = Platform.ANDROID
@@ -31,9 +33,11 @@ class AndroidPhone(Phone):
         parameters: KeyParameters | None = None,
         randomness: RandomBytes = secrets.token_bytes,
         clock: Clock = system_clock,
+        play_integrity: PlayServices | None = None,
     ) -> None:
         super().__init__(app=app, audience=audience, condition=condition, randomness=randomness, clock=clock)
         self._parameters = parameters or KeyParameters()
+        self.play_integrity = play_integrity
         self._batches: dict[tuple[str, int, int | None], Authority] = {}
 
     @property
@@ -99,6 +103,11 @@ class AndroidPhone(Phone):
 
     def _reattest(self, _challenge: bytes, _binding: bytes) -> None:
         return None
+
+    def _ask_play(self, binding: bytes) -> dict[str, object] | None:
+        if self.play_integrity is None:
+            return None
+        return self.play_integrity.member(bound=binding, app=self.key_parameters())
 
     def _patch_month(self, stated: AndroidCondition) -> int:
         """YYYYMM."""

@@ -140,6 +140,10 @@ class Phone(ABC):
     def _reattest(self, challenge: bytes, binding: bytes) -> dict[str, object] | None:
         """The platform's statement for a renewal; None where the platform has none to give."""
 
+    def _ask_play(self, _binding: bytes) -> dict[str, object] | None:
+        """Google Play's word beside the platform's; None where the app does not ask for it."""
+        return None
+
     def _submit(
         self,
         purpose: str,
@@ -159,6 +163,7 @@ class Phone(ABC):
             proof=prove(key=key, binding=binding),
             rasp_report=report,
             statement=make_statement(challenge, binding),
+            play_integrity=self._ask_play(binding),
         )
 
 

@@ -36,7 +36,7 @@ class ProtectedRequest:
 class Submission:
     """A body in parts, so that one can be changed. `statement`: the platform's word as the wire wants it.
 
-    `binding` is not sent: it is what proof and statement cover.
+    `play_integrity`: the integrity token and how it was asked for. `binding` is not sent: it is what all of them cover.
     """
 
     challenge: bytes
@@ -45,6 +45,7 @@ class Submission:
     proof: str
     rasp_report: bytes | None = None
     statement: dict[str, object] | None = None
+    play_integrity: dict[str, object] | None = None
 
     def encode(self) -> bytes:
         body: dict[str, object] = {
@@ -57,6 +58,8 @@ class Submission:
             body["rasp_report"] = b64url(self.rasp_report)
         if self.statement is not None:
             body["statement"] = self.statement
+        if self.play_integrity is not None:
+            body["play_integrity"] = self.play_integrity
         return json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -29,6 +29,7 @@ from chalicelib.service.ports import (
     CommitOutcome,
     InProgress,
     InstanceChange,
+    KeptReceipt,
     NewChallenge,
     Randomness,
     StoredAnswer,
@@ -215,6 +216,7 @@ class DynamoChallenges:
         answer: StoredAnswer,
         next_challenge: NewChallenge,
         change: tuple[InstanceChange, Instance] | None,
+        receipt: KeptReceipt | None = None,
     ) -> CommitOutcome:
         """botocore gives the transaction a client token, so repeating one whose answer got lost is safe: it returns
         what the first try did. A cancelled transaction is not repeated: Malfunction, unless a condition says why."""
@@ -244,7 +246,7 @@ class DynamoChallenges:
                 "ConditionExpression": _NEVER_SEEN,
             }
         }
-        moves = [] if change is None else self._instances.writes(*change)
+        moves = [] if change is None else self._instances.writes(*change, receipt)
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "commit"):
             try:
                 self._client.transact_write_items(TransactItems=[done, put_next, *moves])

@@ -1,20 +1,22 @@
 """The `instances` table: one item per instance key, and one per App Attest key that says whose it is, for good.
 
     instance#<jkt>           app, platform, key, kept evidence, times, blocked;
-                             Apple: App Attest key, counter, validation
+                             Apple: App Attest key, counter, validation, risk metric
     app_attest#<key id>      jkt
+    receipt#<key id>         what the risk metric comes from: aws/receipts.py
 
 Nothing here is deleted or expires: a block, a counter and the tie of two keys must outlive silence.
 """
 
 from typing import TYPE_CHECKING
 
+from chalicelib.aws import receipts
 from chalicelib.aws.errors import answering
 from chalicelib.aws.instance_items import app_attest_key, instance_key, read_instance, to_values
 from chalicelib.aws.items import Value, to_item
 from chalicelib.model.instances import Instance
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.ports import InstanceChange
+from chalicelib.service.ports import InstanceChange, KeptReceipt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,11 +52,14 @@ class DynamoInstances:
         item = answer.get("Item")
         return read_instance(item, jkt=jkt) if item else None
 
-    def writes(self, change: InstanceChange, instance: Instance) -> "list[TransactWriteItemTypeDef]":
+    def writes(
+        self, change: InstanceChange, instance: Instance, receipt: KeptReceipt | None
+    ) -> "list[TransactWriteItemTypeDef]":
         """The conditional writes of `change`, as `InstanceChange` states them, for a transaction."""
         match change:
             case InstanceChange.ENROL:
-                return self._enrolment(instance)
+                kept = [] if receipt is None else [receipts.enrolment_write(receipt, table=self._table)]
+                return self._enrolment(instance) + kept
             case InstanceChange.RENEW:
                 return [self._renewal(instance)]
 

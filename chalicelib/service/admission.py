@@ -7,7 +7,7 @@ from chalicelib.model.claims import EvidenceSet
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.service.ports import InstanceChange, Platform
+from chalicelib.service.ports import InstanceChange, KeptReceipt, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,14 @@ class TrustAnchors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """Evidence that belongs together and to this instance. `instance` is as it is to stand after the commit."""
+    """Evidence that belongs together and to this instance. `instance` is as it is to stand after the commit; `receipt`
+    is what an Apple enrolment brought for the risk metric, where the app asks for one."""
 
     change: InstanceChange
     instance: Instance
     platform: Platform
     evidence: EvidenceSet
+    receipt: KeptReceipt | None = None
 
 
 def refused_as_it_stands(standing: Instance, *, app: str) -> Refused | None:

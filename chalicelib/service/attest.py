@@ -242,6 +242,7 @@ class AttestService:
             answer=answer,
             next_challenge=following,
             change=(admitted.change, admitted.instance),
+            receipt=admitted.receipt,
         )
         if outcome is CommitOutcome.DONE:
             return answer

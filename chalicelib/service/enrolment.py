@@ -1,6 +1,6 @@
 """Enrolment: a fresh statement of the platform ties an instance key to a genuine phone and app, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.model.apps import AppleReference, AppRegistration
@@ -26,7 +26,7 @@ from chalicelib.model.submission import (
     SubmittedUnattested,
 )
 from chalicelib.service.admission import Admitted, TrustAnchors, refused_as_it_stands
-from chalicelib.service.ports import InstanceChange, Platform
+from chalicelib.service.ports import MAX_KEPT_RECEIPT, InstanceChange, KeptReceipt, Platform
 from chalicelib.verifiers.android_key import verify as verify_android_key
 from chalicelib.verifiers.app_attest import verify_attestation
 
@@ -79,19 +79,21 @@ def enrol(
     if standing is not None and _platform_key(standing.app_attest) != _platform_key(vouched.app_attest):
         return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
 
+    kept = _with_what_is_known(vouched.kept, standing=standing)
     return Admitted(
         change=InstanceChange.ENROL,
         instance=Instance(
             jwk=proof.jwk,
             app=registration.app,
-            kept=vouched.kept,
+            kept=kept,
             enrolled_at=now,
             attested_at=now,
             app_attest=vouched.app_attest,
         ),
+        receipt=_receipt(vouched, jkt=proof.jwk.jkt, registration=registration, now=now),
         platform=vouched.platform,
         evidence=EvidenceSet(
-            platform=vouched.kept,
+            platform=kept,
             platform_attested_at=now,
             rasp=rasp,
             fresh_formats=(vouched.format,) if rasp is None else (vouched.format, Format.RASP),
@@ -123,6 +125,7 @@ class _Vouched:
     format: Format
     kept: KeptEvidence
     app_attest: AppAttestKey | None
+    receipt: bytes | None = None
 
 
 def _vouch(
@@ -205,8 +208,39 @@ def _apple(
         return verified
     app_attest = AppAttestKey(key_id=verified.key_id, public_key=verified.public_key, counter=verified.counter)
     return _Vouched(
-        platform=Platform.APPLE, format=Format.APPLE_ATTESTATION, kept=KeptApple.of(verified), app_attest=app_attest
+        platform=Platform.APPLE,
+        format=Format.APPLE_ATTESTATION,
+        kept=KeptApple.of(verified),
+        app_attest=app_attest,
+        receipt=verified.receipt,
     )
+
+
+def _receipt(vouched: _Vouched, *, jkt: str, registration: AppRegistration, now: datetime) -> KeptReceipt | None:
+    """Kept unread: a bad receipt costs the risk metric, never the attestation. Apple exchanges it at once."""
+    wanted = registration.apple is not None and registration.apple.risk_metric_secret is not None
+    match vouched:
+        case _Vouched(kept=KeptApple() as kept, app_attest=AppAttestKey() as key, receipt=bytes() as receipt) if (
+            wanted and len(receipt) <= MAX_KEPT_RECEIPT
+        ):
+            return KeptReceipt(
+                public_key=key.public_key,
+                jkt=jkt,
+                app=registration.app,
+                app_id=kept.app_id,
+                environment=kept.environment,
+                receipt=receipt,
+                due_at=now,
+            )
+        case _:
+            return None
+
+
+def _with_what_is_known(kept: KeptEvidence, *, standing: Instance | None) -> KeptEvidence:
+    """A phone that enrols the same keys again does not shake off what Apple said of it."""
+    if isinstance(kept, KeptApple) and standing is not None and isinstance(standing.kept, KeptApple):
+        return replace(kept, risk_metric=standing.kept.risk_metric)
+    return kept
 
 
 def _platform_key(app_attest: AppAttestKey | None) -> bytes | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Protocol
 
-from chalicelib.model.claims import AppleEnvironment
+from chalicelib.model.claims import AppleEnvironment, KeptRiskMetric
 from chalicelib.model.descriptor import Purpose, TokenKind
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import EcPublicJwk
@@ -81,6 +81,27 @@ class InstanceChange(Enum):
     RENEW = "renew"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReceipt:
+    """The receipt of an App Attest key, which Apple exchanges for a newer one with a risk metric in it.
+
+    `receipt` is as the phone or Apple's server sent it: nobody verified it for being kept. `public_key`: the App Attest
+    key, as its attestation proved it. `due_at`: when it is to be exchanged.
+    """
+
+    public_key: EcPublicJwk
+    jkt: str
+    app: str
+    app_id: str
+    environment: AppleEnvironment
+    receipt: bytes
+    due_at: datetime
+
+
+# Bytes; genuine receipts have 3,700 to 4,000 (docs/divergences.md). Larger ones are not kept.
+MAX_KEPT_RECEIPT = 16_384
+
+
 class CommitOutcome(Enum):
     DONE = "done"
     LOST = "lost"  # another worker answered, or the hold was taken over
@@ -113,8 +134,12 @@ class ChallengeStore(Protocol):
         answer: StoredAnswer,
         next_challenge: NewChallenge,
         change: tuple[InstanceChange, Instance] | None,
+        receipt: KeptReceipt | None = None,
     ) -> CommitOutcome:
-        """One transaction: `done` with the answer, the instance moved, the next challenge put."""
+        """One transaction: `done` with the answer, the instance moved, the next challenge put.
+
+        `receipt`: of an instance that enrols, kept with it. One that stands and may still be exchanged is not replaced.
+        """
 
 
 class InstanceStore(Protocol):
@@ -235,6 +260,35 @@ class RiskMetrics(Protocol):
         """A newer receipt for `receipt`, in whatever encoding a CMS has. Refused: Apple does not know the receipt."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReceipt:
+    """That a receipt was due at `due_at`, by an index that may be a moment old. `name` is the store's own."""
+
+    name: str
+    due_at: datetime
+
+
+class ReceiptStore(Protocol):
+    """Receipts by when they are due. A taken one is moved only while the hold on it lasts: where somebody else took it
+    meanwhile, it stays as it is, and its metric counts where it is the newest. All raise
+    Malfunction(STORE_UNAVAILABLE)."""
+
+    def due(self, *, app: str, now: datetime, limit: int) -> tuple[DueReceipt, ...]:
+        """At most `limit`, the longest due first."""
+
+    def take(self, due: DueReceipt, *, until: datetime) -> KeptReceipt | None:
+        """One conditional write: until then it is nobody else's, and then it is due again. None: it is not due, or
+        somebody else's."""
+
+    def measured(self, taken: KeptReceipt, *, receipt: bytes, metric: KeptRiskMetric, due_at: datetime) -> None:
+        """The instance has `metric`, unless it has a newer one, and `receipt` takes the place of the one taken."""
+
+    def postpone(self, taken: KeptReceipt, *, due_at: datetime) -> None: ...
+
+    def give_up(self, taken: KeptReceipt) -> None:
+        """The receipt is kept no longer; the instance's metric stands."""
+
+
 class CallBudget(Protocol):
     """How often a paid or limited call was made for an app, per day (UTC)."""
 
@@ -251,6 +305,7 @@ class EventKind(StrEnum):
     ENDORSEMENT_ANCHOR_UNKNOWN = "endorsement_anchor_unknown"  # the vendor publishes a root that is not in force
     VENDOR_UNAVAILABLE = "vendor_unavailable"
     BUDGET_SPENT = "budget_spent"
+    RECEIPT_REFUSED = "receipt_refused"  # App Attest receipts of an app do not verify, or Apple does not take them
     SECRET_UNUSABLE = "secret_unusable"  # noqa: S105 - a name of an event
 
 

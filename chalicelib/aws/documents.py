@@ -19,7 +19,7 @@ import msgspec
 from chalicelib.aws.clock import SystemClock
 from chalicelib.aws.document_bodies import MAX_BODY_BYTES, S3Bodies
 from chalicelib.aws.errors import answering
-from chalicelib.aws.items import Value, from_item, from_ms, to_item, to_ms
+from chalicelib.aws.items import Milliseconds, Value, from_item, from_ms, to_item, to_ms
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.service.ports import ActivationConflict, ActiveDocument, Clock
@@ -68,8 +68,8 @@ class _InForce(_Closed, frozen=True, kw_only=True):
     revision: Annotated[int, msgspec.Meta(ge=1)]
     author: str
     reason: str
-    activated_at: int
-    fetched_at: int | None = None
+    activated_at: Milliseconds
+    fetched_at: Milliseconds | None = None
 
 
 class _HistoryItem(_InForce, frozen=True, kw_only=True):

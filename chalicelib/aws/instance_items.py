@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from chalicelib.aws.items import Value, from_item, from_ms, to_ms
+from chalicelib.aws.items import Milliseconds, Value, from_item, from_ms, to_ms
 from chalicelib.model.claims import (
     AndroidPackage,
     AppleEnvironment,
@@ -73,20 +73,18 @@ class StoredNote(_Closed, frozen=True, kw_only=True):
 
     author: str
     reason: str
-    changed_at: int
+    changed_at: Milliseconds
 
 
 class _Stored(_Closed, frozen=True, kw_only=True):
-    """Times in milliseconds since 1970."""
-
     id: str
     v: Literal[1]
     app: str
     jwk_x: _Bytes32
     jwk_y: _Bytes32
     kept: str
-    enrolled_at: int
-    attested_at: int
+    enrolled_at: Milliseconds
+    attested_at: Milliseconds
     blocked: bool
     block_note: StoredNote | None = None
 
@@ -103,7 +101,7 @@ class _StoredApple(_Stored, tag_field="platform", tag="apple", frozen=True, kw_o
     validation: str
     # Written by the refresh of receipts alone (aws/receipts.py), both or neither.
     risk_metric: _Hex | None = None
-    risk_measured_at: int | None = None
+    risk_measured_at: Milliseconds | None = None
 
 
 def instance_key(jkt: str) -> str:

@@ -207,6 +207,8 @@ def kept(change):
         lambda item: item | {"more": {"S": "member"}},
         lambda item: {name: value for name, value in item.items() if name != "blocked"},
         lambda item: item | {"blocked": {"S": "false"}},
+        lambda item: item | {"enrolled_at": {"N": "253402300800000"}},  # the first of January 10000
+        lambda item: item | {"attested_at": {"N": "-1"}},
         lambda item: item | {"jwk_x": {"B": bytes(31)}},
         lambda item: item | {"jwk_x": {"B": bytes(32)}},  # another key than the item is named for
         lambda item: item | {"platform": {"S": "apple"}},

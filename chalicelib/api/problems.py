@@ -118,6 +118,7 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.KEY_DESCRIPTION_MALFORMED
             | RefusalReason.KEY_DESCRIPTION_CHALLENGE
             | RefusalReason.KEY_PARAMETERS_MISMATCH
+            | RefusalReason.KEY_LEVEL_OVERSTATED
             | RefusalReason.APP_ATTEST_MALFORMED
             | RefusalReason.APP_ATTEST_CHAIN
             | RefusalReason.APP_ATTEST_EXPIRED

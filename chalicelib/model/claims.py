@@ -97,7 +97,8 @@ class VerifiedAndroidKey:
     Not checked here: boot state, lock state, application id, patch levels, revocation. They are for appraisal.
     `certificate_serials`, leaf first, are what revocation lists match on. The root has none here: it is pinned by key,
     and nobody signed the certificate that a phone sends of it.
-    `attestation_security_level` and `key_security_level` are as stated; `security_level` is the weaker.
+    `attestation_security_level` and `key_security_level` are as the phone states them; `security_level` is the weakest
+    of them and of what the vendor's certificate says.
     """
 
     spki: bytes
@@ -129,10 +130,13 @@ class VerifiedAndroidKey:
     unknown_tags: tuple[int, ...] = ()
     model: AndroidModel | None = None  # None where the app did not ask for it, as most do not
     attest_key: bool = False  # the key was attested by an ATTEST_KEY of the same phone, not by its batch key
+    certified_level: SecurityLevel | None = None  # what the vendor certified the batch key for; None: it does not say
 
     @property
     def security_level(self) -> SecurityLevel:
-        return min(self.attestation_security_level, self.key_security_level)
+        # Who does not certify a level vouches for no more than the least that is hardware.
+        certified = SecurityLevel.TRUSTED_ENVIRONMENT if self.certified_level is None else self.certified_level
+        return min(self.attestation_security_level, self.key_security_level, certified)
 
 
 class AppleEnvironment(Enum):
@@ -275,8 +279,8 @@ class KeptAndroid:
         root, app = verified.root_of_trust, verified.application_id
         return cls(
             # Without the leaf's: the app chooses it, and unless it does it is 1 for every key (KeyMint's Tag.aidl,
-            # CERTIFICATE_SERIAL). A list that named 1 would reject every phone.
-            certificate_serials=verified.certificate_serials[1:],
+            # CERTIFICATE_SERIAL). A list that named 1 would reject every phone. An ATTEST_KEY's is chosen likewise.
+            certificate_serials=verified.certificate_serials[2 if verified.attest_key else 1 :],
             security_level=verified.security_level,
             provisioning=verified.provisioning,
             attestation_version=verified.attestation_version,

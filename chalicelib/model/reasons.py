@@ -115,6 +115,10 @@ class RefusalReason(_Explained):
         "key_parameters_mismatch",
         "The key description describes another key than the certificate holds.",
     )
+    KEY_LEVEL_OVERSTATED = (
+        "key_level_overstated",
+        "The phone states StrongBox, and its attestation key is certified for less.",
+    )
 
     # App Attest
     APP_ATTEST_MALFORMED = "app_attest_malformed", "The App Attest object is not well-formed."
@@ -228,7 +232,10 @@ class AppraisalReason(_Explained):
         "play_device_activity",
         "The phone asked Google Play for more integrity tokens lately than a person's use explains.",
     )
-    PLAY_APP_UNLICENSED = "play_app_unlicensed", "The phone's account did not get the app from Google Play."
+    PLAY_APP_UNLICENSED = (
+        "play_app_unlicensed",
+        "Google Play does not say that the phone's account got the app there.",
+    )
     PLAY_APP_ACCESS = (
         "play_app_access",
         "Google Play sees an app that can capture the screen or control the phone.",

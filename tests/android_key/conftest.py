@@ -23,6 +23,8 @@ KEY_DESCRIPTION = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.1.17")
 PROVISIONING_INFO = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.1.30")
 
 FACTORY_NAME = ((NameOID.SERIAL_NUMBER, "0123456789abcdef"), (NameOID.TITLE, "TEE"))
+STRONGBOX_NAME = ((NameOID.SERIAL_NUMBER, "0123456789abcdef"), (NameOID.TITLE, "StrongBox"))
+SILENT_NAME = ((NameOID.SERIAL_NUMBER, "0123456789abcdef"),)
 REMOTE_NAME = ((NameOID.ORGANIZATION_NAME, "Google LLC"), (NameOID.COMMON_NAME, "Droid CA2"))
 OTHER_NAME = ((NameOID.COMMON_NAME, "Somebody"),)
 
@@ -101,6 +103,8 @@ class Evidence:
     provisioning_in: tuple[int, ...] = ()
     critical_unknown_in: tuple[int, ...] = ()
     name: tuple = FACTORY_NAME
+    attestation_name: tuple = FACTORY_NAME
+    leaf_name: tuple = OTHER_NAME
     root: str = "root"
     root_kind: str = "P-384"
     leaf_kind: str = "P-256"
@@ -134,8 +138,8 @@ class Evidence:
     def x5c(self) -> tuple[bytes, ...]:
         root = key(self.root, self.root_kind)
         plan = (
-            (key("leaf", self.leaf_kind), key(self.leaf_signer), OTHER_NAME, self.leaf_dates),
-            (key("attestation"), key("intermediate"), FACTORY_NAME, self.intermediate_dates),
+            (key("leaf", self.leaf_kind), key(self.leaf_signer), self.leaf_name, self.leaf_dates),
+            (key("attestation"), key("intermediate"), self.attestation_name, self.intermediate_dates),
             (key("intermediate"), root, self.name, self.intermediate_dates),
             (root, root, FACTORY_NAME, self.root_dates),
         )

@@ -111,10 +111,12 @@ def accepted(case):
 
 def walks(x5c, anchors, now):
     try:
-        unverified = chain.end_at_root(chain.read_chain(x5c), anchors=anchors)
-        chain.check_authorities(unverified.certificates)
-        chain.check_dates(unverified.certificates, provisioning=Provisioning.UNKNOWN, now=now)
-        chain.check_signatures(unverified)
+        chain.check_sizes(x5c)
+        certificates = tuple(chain.read_link(data) for data in x5c)
+        unverified = chain.end_at_root(certificates, encoded=x5c, anchors=anchors)
+        chain.check_authorities(unverified.certificates, attested_by=1)
+        chain.check_dates(unverified.certificates, attested_by=1, provisioning=Provisioning.UNKNOWN, now=now)
+        chain.check_signatures(unverified, attested_by=1)
     except (Refusal, Malformed):
         return False
     return True

@@ -124,7 +124,7 @@ class TestPositions:
         assert reason_of(description_in=(index,)) is Reason.CHAIN_EXTENDED
 
     def test_key_description_in_another_certificate_only(self, reason_of):
-        assert reason_of(with_description=False, description_in=(1,)) is Reason.CHAIN_EXTENDED
+        assert reason_of(with_description=False, description_in=(1,)) is Reason.KEY_DESCRIPTION_MISSING
 
     def test_no_key_description(self, reason_of):
         assert reason_of(with_description=False) is Reason.KEY_DESCRIPTION_MISSING
@@ -196,9 +196,39 @@ class TestSecurityLevel:
     def test_unknown_is_not_hardware(self, reason_of):
         assert reason_of(attestation_level=3) is Reason.KEY_DESCRIPTION_MALFORMED
 
-    def test_the_weaker_counts(self, make):
-        assert make(attestation_level=2).verify().security_level is SecurityLevel.TRUSTED_ENVIRONMENT
-        assert make(attestation_level=2, key_level=2).verify().security_level is SecurityLevel.STRONGBOX
+    def test_the_weaker_counts(self, make, kit):
+        name = kit.STRONGBOX_NAME
+        mixed = make(attestation_level=2, attestation_name=name).verify()
+        assert mixed.security_level is SecurityLevel.TRUSTED_ENVIRONMENT
+        assert make(attestation_name=name).verify().security_level is SecurityLevel.TRUSTED_ENVIRONMENT
+        whole = make(attestation_level=2, key_level=2, attestation_name=name).verify()
+        assert whole.security_level is SecurityLevel.STRONGBOX
+
+    @pytest.mark.parametrize("levels", [(2, 2), (2, 1), (1, 2)])
+    def test_strongbox_from_a_key_that_is_certified_for_less(self, reason_of, levels):
+        attestation, key = levels
+        assert reason_of(attestation_level=attestation, key_level=key) is Reason.KEY_LEVEL_OVERSTATED
+
+    def test_strongbox_from_a_key_that_is_certified_for_nothing_counts_as_hardware_and_no_more(self, make, kit):
+        claims = make(attestation_level=2, key_level=2, attestation_name=kit.SILENT_NAME).verify()
+        assert claims.attestation_security_level is SecurityLevel.STRONGBOX
+        assert claims.security_level is SecurityLevel.TRUSTED_ENVIRONMENT
+
+    @pytest.mark.parametrize("organization", ["TEE", "StrongBox"])
+    def test_a_remotely_provisioned_key_says_it_by_its_organization(self, make, kit, organization):
+        name = ((kit.NameOID.ORGANIZATION_NAME, organization), (kit.NameOID.COMMON_NAME, "0123456789abcdef"))
+        outcome = make(attestation_level=2, key_level=2, attestation_name=name, name=kit.REMOTE_NAME).verify()
+        if organization == "TEE":
+            assert outcome.reason is Reason.KEY_LEVEL_OVERSTATED
+        else:
+            assert outcome.security_level is SecurityLevel.STRONGBOX
+
+    def test_what_the_app_may_choose_says_nothing(self, make, kit):
+        """The leaf's subject (setCertificateSubject) and the issuer's names above the attestation key's certificate."""
+        claims = make(
+            attestation_level=2, key_level=2, attestation_name=kit.SILENT_NAME, leaf_name=kit.STRONGBOX_NAME
+        ).verify()
+        assert claims.security_level is SecurityLevel.TRUSTED_ENVIRONMENT
 
 
 class TestLists:

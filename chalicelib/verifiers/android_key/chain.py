@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor
@@ -35,6 +36,10 @@ _MAX_CERTIFICATE_BYTES: Final = 8192
 # A leaf and whoever signed it: a leaf alone is never signed by the phone's attestation key.
 _MIN_CERTIFICATES: Final = 2
 
+# Paths of certificates above an attestation, each of one to nine, remembered with all the shorter ones it ends in: some
+# 4 KB a phone's. A factory batch shares one path among 100,000 phones, remote provisioning its upper half among all.
+_REMEMBERED_PATHS: Final = 256
+
 # RFC 5280 section 4.2: a critical extension that is not understood refuses the certificate. These are read here, or
 # say what this chain's rules do not ask for.
 _UNDERSTOOD_CRITICAL: Final = frozenset(
@@ -49,115 +54,150 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedChain:
-    """`certificates`: leaf first, *without* the root. `roots`: the pinned keys that may have signed the last.
+    """Leaf first, *without* the root. `encoded`: the exact bytes of each certificate.
 
-    They are no more than an `AnchorSet` takes: a chain without its root is tried against each.
+    `root`: the pinned key that the phone named by sending its certificate; None: it sent none, and any of `anchors` may
+    have signed the last certificate. They are no more than an `AnchorSet` takes, and each is tried once.
     """
 
     certificates: tuple[Certificate, ...]
+    encoded: tuple[bytes, ...]
     keys: tuple[PublicKey, ...]
     algorithms: tuple[SignatureAlgorithm, ...]
-    roots: tuple[tuple[TrustAnchor, PublicKey], ...]
+    anchors: AnchorSet
+    root: TrustAnchor | None
 
 
-def read_chain(unverified_x5c: Sequence[bytes]) -> tuple[Certificate, ...]:
-    """Every certificate, by structure alone. Raises Refusal, Malformed."""
+def check_sizes(unverified_x5c: Sequence[bytes]) -> None:
+    """Raises Refusal, Malformed."""
     if not _MIN_CERTIFICATES <= len(unverified_x5c) <= _MAX_CERTIFICATES:
         raise Refusal(RefusalReason.CHAIN_LENGTH, f"{len(unverified_x5c)} certificates")
     if any(len(data) > _MAX_CERTIFICATE_BYTES for data in unverified_x5c):
         raise Malformed(f"a certificate is larger than {_MAX_CERTIFICATE_BYTES} bytes")
-    certificates = tuple(read_certificate(data) for data in unverified_x5c)
-    for certificate in certificates:
-        if any(entry.critical and entry.oid not in _UNDERSTOOD_CRITICAL for entry in certificate.extensions):
-            raise Malformed("a certificate has a critical extension that is not understood")
-    return certificates
 
 
-def end_at_root(certificates: tuple[Certificate, ...], *, anchors: AnchorSet) -> UnverifiedChain:
+def read_link(data: bytes) -> Certificate:
+    """One certificate of the chain, by structure alone. Raises Malformed."""
+    certificate = read_certificate(data)
+    if any(entry.critical and entry.oid not in _UNDERSTOOD_CRITICAL for entry in certificate.extensions):
+        raise Malformed("a certificate has a critical extension that is not understood")
+    return certificate
+
+
+def end_at_root(
+    certificates: tuple[Certificate, ...], *, encoded: Sequence[bytes], anchors: AnchorSet
+) -> UnverifiedChain:
     """Find the pinned key that the chain ends at, and the keys and algorithms on the way. Raises Refusal.
 
-    The first certificate is never the root, whatever key it holds: somebody has to have signed it.
+    The first certificate is never the root, whatever key it holds: somebody has to have signed it. A root's
+    certificates may follow each other, as two of three recorded ATTEST_KEY chains have all four of Google's: they are
+    one pinned key, and nothing but that key is taken from any of them.
     """
-    pinned = [anchors.by_spki(certificate.spki) for certificate in certificates[1:]]
-    if any(pinned[:-1]):
+    at = next((at for at, found in enumerate(certificates) if at and anchors.by_spki(found.spki)), len(certificates))
+    below, above = certificates[:at], certificates[at:]
+    root = anchors.by_spki(above[0].spki) if above else None
+    if any(certificate.spki != above[0].spki for certificate in above):
         raise Refusal(RefusalReason.CHAIN_LENGTH, "certificates follow the root")
-    root = pinned[-1]
-    below = certificates if root is None else certificates[:-1]
     if root is None and hashlib.sha256(certificates[-1].spki).hexdigest() in AOSP_SOFTWARE_SPKI_SHA256:
         raise Refusal(RefusalReason.CHAIN_ROOT_SOFTWARE)
     try:
         keys = tuple(read_public_key(certificate.spki) for certificate in below)
         algorithms = tuple(signature_algorithm(certificate.signature_algorithm) for certificate in below)
-        candidates = tuple(_readable(anchors)) if root is None else ((root, read_public_key(root.spki)),)
+        if root is not None:
+            read_public_key(root.spki)
     except Malformed as error:
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, str(error)) from error
-    roots = tuple((anchor, key) for anchor, key in candidates if fits(key, algorithms[-1]))
-    if not roots:
+    if not any(True for _ in _candidates(anchors, root, algorithms[-1])):
         raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "no trusted root can have signed it")
     if not all(fits(key, algorithm) for key, algorithm in zip(keys[1:], algorithms[:-1], strict=True)):
         raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a signature is of another kind than its issuer's key")
     return UnverifiedChain(
         certificates=below,
+        encoded=tuple(encoded[:at]),
         keys=keys,
         algorithms=algorithms,
-        roots=roots,
+        anchors=anchors,
+        root=root,
     )
 
 
-def check_authorities(certificates: tuple[Certificate, ...]) -> None:
+def check_authorities(certificates: tuple[Certificate, ...], *, attested_by: int) -> None:
     """Raises Refusal, Malformed. Whatever signs another signer is a certification authority, in its bounds.
 
-    The phone's own attestation key signs the leaf and nothing else; genuine ones state cA FALSE, or nothing. All that
-    stands above it is the vendor's, and every genuine one states cA TRUE. RFC 5280 does not count self-issued
-    certificates against the path length; here they count, as names are not compared.
+    `attested_by`: where the phone's own attestation key stands. It signs attestations and nothing else; genuine ones
+    state cA FALSE, or nothing. All that stands above it is the vendor's, and every genuine one states cA TRUE. RFC 5280
+    does not count self-issued certificates against the path length; here they count, as names are not compared.
     """
-    for below, certificate in enumerate(certificates[2:], start=1):
+    for below, certificate in enumerate(certificates[attested_by + 1 :], start=1):
         allowed = certificate.authority_over()
         if allowed is None or below > allowed:
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a certificate signs another signer and may not")
 
 
-def check_dates(certificates: tuple[Certificate, ...], *, provisioning: Provisioning, now: datetime) -> None:
+def check_dates(
+    certificates: tuple[Certificate, ...], *, attested_by: int, provisioning: Provisioning, now: datetime
+) -> None:
     """Raises Refusal. Both ends of a validity period belong to it (RFC 5280 section 4.1.2.5).
 
-    The leaf's dates are the phone's own clock's, and the root's are those of a certificate, not of the pinned key: both
-    are ignored. Factory keys cannot be renewed in a phone that was sold, so their certificates may be expired; remotely
-    provisioned ones live for weeks and may not.
+    The dates below the attestation key's are the phone's own clock's, and the root's are those of a certificate, not of
+    the pinned key: they are ignored. Factory keys cannot be renewed in a phone that was sold, so their certificates may
+    be expired; remotely provisioned ones live for weeks and may not.
     """
-    for certificate in certificates[1:]:
+    for certificate in certificates[attested_by:]:
         if now < certificate.not_before:
             raise Refusal(RefusalReason.CHAIN_EXPIRED, "an intermediate is not yet valid")
         if provisioning is not Provisioning.FACTORY and now > certificate.not_after:
             raise Refusal(RefusalReason.CHAIN_EXPIRED, "an intermediate has expired")
 
 
-def check_signatures(chain: UnverifiedChain) -> TrustAnchor:
+def check_signatures(chain: UnverifiedChain, *, attested_by: int) -> TrustAnchor:
     """The anchor that the chain hangs from. Raises Refusal.
 
-    From the root down, so that a chain made up under a copied root costs one signature check.
+    From the root down, so that a chain made up under a copied root costs one signature check. What the vendor signed is
+    remembered, what the phone signed never: any app can have its phone make more of that.
     """
-    last = chain.certificates[-1]
-    anchor = next(
-        (anchor for anchor, key in chain.roots if _signed(last, chain.algorithms[-1], key)),
-        None,
-    )
-    if anchor is None:
-        raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "not signed by a trusted root")
-    for index in range(len(chain.certificates) - 2, -1, -1):
+    remembered = min(attested_by, len(chain.certificates) - 1)  # a leaf directly below the root is the root's own word
+    anchor = anchor_of(chain.encoded[remembered:], anchors=chain.anchors, root=chain.root)
+    for index in range(remembered - 1, -1, -1):
         if not _signed(chain.certificates[index], chain.algorithms[index], chain.keys[index + 1]):
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, f"certificate {index}")
     return anchor
 
 
-def _readable(anchors: AnchorSet) -> Iterator[tuple[TrustAnchor, PublicKey]]:
-    """Those whose key is of an accepted kind: the others can have signed nothing that is accepted here, and one of them
-    says nothing about a chain that does not hold it."""
-    for anchor in anchors:
+# Remembered by exact bytes, by all anchors that were asked, and by the root that was named, and only when it holds: a
+# failure raises, so that a flood of made-up chains pushes nothing out, and new anchors inherit nothing. Dates,
+# positions and authorities are no part of it: they are checked each time.
+@lru_cache(maxsize=_REMEMBERED_PATHS)
+def anchor_of(path: tuple[bytes, ...], *, anchors: AnchorSet, root: TrustAnchor | None) -> TrustAnchor:
+    """The anchor that the last of `path` (DER, not empty) is signed by, each of the others by the next. Raises Refusal.
+
+    `root`: the only one to ask, when it is given.
+    """
+    certificate = read_certificate(path[0])
+    algorithm = signature_algorithm(certificate.signature_algorithm)
+    if len(path) == 1:
+        for anchor, key in _candidates(anchors, root, algorithm):
+            if _signed(certificate, algorithm, key):
+                return anchor
+        raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "not signed by a trusted root")
+    anchor = anchor_of(path[1:], anchors=anchors, root=root)
+    if not _signed(certificate, algorithm, read_public_key(read_certificate(path[1]).spki)):
+        raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a certificate at or above the attestation key's")
+    return anchor
+
+
+def _candidates(
+    anchors: AnchorSet, root: TrustAnchor | None, algorithm: SignatureAlgorithm
+) -> Iterator[tuple[TrustAnchor, PublicKey]]:
+    """Those that can have made a signature of this kind. An anchor whose key is of no accepted kind can have signed
+    nothing that is accepted here, and says nothing about a chain that does not hold it."""
+    for anchor in anchors if root is None else (root,):
         try:
             key = read_public_key(anchor.spki)
         except Malformed:
             continue
-        yield anchor, key
+        if fits(key, algorithm):
+            yield anchor, key
 
 
 def _signed(certificate: Certificate, algorithm: SignatureAlgorithm, key: PublicKey) -> bool:

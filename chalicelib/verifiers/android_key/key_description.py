@@ -8,16 +8,17 @@ from typing import Final
 
 from cryptography.hazmat import asn1
 
-from chalicelib.model.claims import AndroidApplicationId, RootOfTrust, SecurityLevel
+from chalicelib.model.claims import AndroidApplicationId, AndroidModel, RootOfTrust, SecurityLevel
 from chalicelib.verifiers.android_key import tags
 from chalicelib.verifiers.android_key.application_id import read_application_id
-from chalicelib.verifiers.android_key.authorization_list import read_authorization_list
+from chalicelib.verifiers.android_key.authorization_list import AuthorizationList, read_authorization_list
 from chalicelib.verifiers.codec import der
 from chalicelib.verifiers.codec.errors import Malformed
 
 KEY_DESCRIPTION_OID: Final = "1.3.6.1.4.1.11129.2.1.17"
 
 _MAX_DIGEST_BYTES: Final = 64  # SHA-512; genuine ones are 32, and 0 where an unlocked phone has no boot key
+_MAX_PROPERTY_BYTES: Final = 92  # PROP_VALUE_MAX of Android's system properties, which the model's names are
 
 
 @asn1.sequence
@@ -77,6 +78,7 @@ class KeyDescription:
     creation_time_ms: int | None
     module_hash: bytes | None
     application_id: AndroidApplicationId | None
+    model: AndroidModel | None
     unknown_tags: tuple[int, ...]
 
 
@@ -108,6 +110,7 @@ def read_key_description(data: bytes) -> KeyDescription:
         creation_time_ms=software.integer(tags.CREATION_DATE_TIME),
         module_hash=software.octets(tags.MODULE_HASH),
         application_id=None if application_id is None else read_application_id(application_id),
+        model=_model(hardware),
         unknown_tags=tuple(sorted({*software.unknown_tags, *hardware.unknown_tags})),
     )
 
@@ -119,6 +122,30 @@ def _level(value: der.Tlv) -> SecurityLevel:
     except ValueError as error:
         # Not an open number: a level that nobody here knows cannot be said to be hardware.
         raise Malformed("securityLevel is none of the documented ones") from error
+
+
+def _model(hardware: AuthorizationList) -> AndroidModel | None:
+    """What the app asked the hardware to state with setDevicePropertiesAttestationIncluded. Raises Malformed."""
+    model = AndroidModel(
+        brand=_property(hardware, tags.ATTESTATION_ID_BRAND),
+        device=_property(hardware, tags.ATTESTATION_ID_DEVICE),
+        product=_property(hardware, tags.ATTESTATION_ID_PRODUCT),
+        manufacturer=_property(hardware, tags.ATTESTATION_ID_MANUFACTURER),
+        model=_property(hardware, tags.ATTESTATION_ID_MODEL),
+    )
+    return None if model == AndroidModel() else model
+
+
+def _property(hardware: AuthorizationList, tag: int) -> str | None:
+    stated = hardware.octets(tag)
+    if stated is None:
+        return None
+    if len(stated) > _MAX_PROPERTY_BYTES:
+        raise Malformed("a name of the phone's model is too long")
+    try:
+        return stated.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("a name of the phone's model is not UTF-8") from error
 
 
 def _root_of_trust(value: der.Tlv) -> RootOfTrust:
@@ -137,4 +164,5 @@ def _root_of_trust(value: der.Tlv) -> RootOfTrust:
         device_locked=der.boolean(stated.device_locked, field="deviceLocked"),
         verified_boot_state_raw=der.enumerated(stated.verified_boot_state, field="verifiedBootState"),
         verified_boot_hash=boot_hash,
+        device_locked_raw=bytes(stated.device_locked.data)[0],
     )

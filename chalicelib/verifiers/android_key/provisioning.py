@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.model.claims import Provisioning
-from chalicelib.verifiers.codec import der
-from chalicelib.verifiers.codec.errors import Malformed
-from chalicelib.verifiers.codec.x509 import Certificate
+from chalicelib.verifiers.codec.x509 import Certificate, attributes
 
 PROVISIONING_INFO_OID: Final = "1.3.6.1.4.1.11129.2.1.30"
 
@@ -28,7 +26,7 @@ def provisioning_of(chain: Sequence[Certificate]) -> Provisioning:
     Asked of what stands directly under the root, which only the root's owner can choose; UNKNOWN is treated as strictly
     as REMOTE.
     """
-    names = _attributes(chain[-1].subject)
+    names = attributes(chain[-1].subject)
     if any(certificate.extension(PROVISIONING_INFO_OID) for certificate in chain):
         return Provisioning.REMOTE
     if (_ORGANIZATION, b"Google LLC") in names and any(
@@ -39,15 +37,3 @@ def provisioning_of(chain: Sequence[Certificate]) -> Provisioning:
     if len(chain) > 1 and _SERIAL_NUMBER in types and types <= {_SERIAL_NUMBER, _TITLE}:
         return Provisioning.FACTORY
     return Provisioning.UNKNOWN
-
-
-def _attributes(name: bytes) -> list[tuple[str, bytes]]:
-    """RFC 5280 section 4.1.2.4: RDNs in sequence, each a set of attributes."""
-    attributes: list[tuple[str, bytes]] = []
-    for relative in der.members(der.one(name, field="subject"), tag=der.SEQUENCE, field="subject"):
-        for value in der.members(relative, tag=der.SET, field="subject"):
-            parts = der.members(value, tag=der.SEQUENCE, field="subject")
-            if len(parts) != 2:
-                raise Malformed("an attribute of the subject is not a type and a value")
-            attributes.append((der.oid(parts[0], field="subject"), bytes(parts[1].data)))
-    return attributes

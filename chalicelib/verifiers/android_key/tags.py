@@ -19,12 +19,17 @@ ROOT_OF_TRUST: Final = 704
 OS_VERSION: Final = 705
 OS_PATCH_LEVEL: Final = 706
 ATTESTATION_APPLICATION_ID: Final = 709
+ATTESTATION_ID_BRAND: Final = 710
+ATTESTATION_ID_DEVICE: Final = 711
+ATTESTATION_ID_PRODUCT: Final = 712
+ATTESTATION_ID_MANUFACTURER: Final = 716
+ATTESTATION_ID_MODEL: Final = 717
 VENDOR_PATCH_LEVEL: Final = 718
 BOOT_PATCH_LEVEL: Final = 719
 MODULE_HASH: Final = 724  # since attestation version 400
 
-# Known and ignored: how the key may be used says nothing about the phone, and what names the phone (710 to 717, 723)
-# is not wanted here.
+# Known and ignored: how the key may be used says nothing about the phone, and what names one phone among all (its
+# serial number, IMEI and MEID) is not wanted here.
 _USE_OF_THE_KEY: Final = frozenset(
     {
         4,  # blockMode
@@ -53,7 +58,7 @@ _USE_OF_THE_KEY: Final = frozenset(
         720,  # deviceUniqueAttestation
     }
 )
-_NAMES_OF_THE_PHONE: Final = frozenset({*range(710, 718), 723})
+_NAMES_OF_THE_PHONE: Final = frozenset({713, 714, 715, 723})
 
 KNOWN: Final = (
     frozenset(
@@ -70,6 +75,11 @@ KNOWN: Final = (
             OS_VERSION,
             OS_PATCH_LEVEL,
             ATTESTATION_APPLICATION_ID,
+            ATTESTATION_ID_BRAND,
+            ATTESTATION_ID_DEVICE,
+            ATTESTATION_ID_PRODUCT,
+            ATTESTATION_ID_MANUFACTURER,
+            ATTESTATION_ID_MODEL,
             VENDOR_PATCH_LEVEL,
             BOOT_PATCH_LEVEL,
             MODULE_HASH,

@@ -5,6 +5,7 @@ hardware-backed key pair"); schema: https://source.android.com/docs/security/fea
 """
 
 from datetime import datetime
+from typing import Final
 
 from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor
 from chalicelib.model.claims import Provisioning, SecurityLevel, VerifiedAndroidKey
@@ -12,13 +13,16 @@ from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason
 from chalicelib.model.submission import SubmittedAndroidKey
+from chalicelib.verifiers.android_key import attest_key
+from chalicelib.verifiers.android_key.certified_level import certified_level
 from chalicelib.verifiers.android_key.chain import (
     UnverifiedChain,
     check_authorities,
     check_dates,
     check_signatures,
+    check_sizes,
     end_at_root,
-    read_chain,
+    read_link,
 )
 from chalicelib.verifiers.android_key.key_description import (
     KEY_DESCRIPTION_OID,
@@ -33,9 +37,21 @@ from chalicelib.verifiers.codec.errors import Malformed
 from chalicelib.verifiers.codec.public_keys import KeyKind, PublicKey, is_loadable
 from chalicelib.verifiers.codec.x509 import Certificate
 
+# Where the phone's own attestation key stands, leaf first: next to the leaf, or above the app's ATTEST_KEY.
+_DIRECTLY: Final = 1
+_THROUGH_ATTEST_KEY: Final = 2
+
+# A statement as EAT (CBOR), which early drafts of KeyMint had: not read.
+_EAT_OID: Final = "1.3.6.1.4.1.11129.2.1.25"
+
 
 def verify(
-    submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime
+    submitted: SubmittedAndroidKey,
+    *,
+    challenge: bytes,
+    anchors: AnchorSet,
+    now: datetime,
+    admit_attest_keys: bool = False,
 ) -> VerifiedAndroidKey | Refused:
     """Whether a genuine phone's hardware attested a key for `challenge` (the 32 bytes issued). `now` is aware.
 
@@ -48,70 +64,102 @@ def verify(
        today's list; the serial numbers of all that was verified, the root's not, are among the claims.
     5. The provisioning information extension may stand beside the phone's own attestation key only. Its contents (CBOR,
        how many certificates the phone was issued) are not read: no rule uses them yet.
-    6. The key description stands in the first certificate and nowhere else, and is well-formed.
+    6. The key description stands in the first certificate and nowhere else, and is well-formed. With
+       `admit_attest_keys` it may stand in the second as well, when that holds an ATTEST_KEY of the same app and phone.
     7. Its data are consistent and the expected ones:
        a. the challenge is ours,
-       b. attestation and key come from hardware,
+       b. attestation and key come from hardware, and from no better one than the vendor certified,
        c. it describes the key that the certificate holds.
 
-    Signatures (3c) come last, because they are the cost; no claim leaves before them.
+    The leaf and its challenge (6 and 7a) come first, because they are what a flood of copies fails, and signatures (3c)
+    last, because they are the cost; no claim leaves before them.
     Boot state, patch levels and the application id are claims, for appraisal.
     """
     try:
-        return _verify(submitted, challenge=challenge, anchors=anchors, now=now)
+        return _verify(submitted, challenge=challenge, anchors=anchors, now=now, admit_attest_keys=admit_attest_keys)
     except Refusal as refusal:
         return refusal.refused
+    except Malformed as error:
+        return Refused(RefusalReason.CHAIN_MALFORMED, str(error))
 
 
 def _verify(
-    submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime
+    submitted: SubmittedAndroidKey, *, challenge: bytes, anchors: AnchorSet, now: datetime, admit_attest_keys: bool
 ) -> VerifiedAndroidKey:
-    try:
-        # 3a, and the cheap part of 3b
-        certificates = read_chain(submitted.x5c)
-        chain = end_at_root(certificates, anchors=anchors)
-        # 5 and 6. Google says: take the extension nearest to the root, and ignore later ones. We refuse a chain that
-        # has later ones: no app of ours asks for an ATTEST_KEY, and whoever extends a chain is not to be enrolled.
-        _check_positions(certificates)
-        check_authorities(chain.certificates)
-        provisioning = provisioning_of(chain.certificates)
-    except Malformed as error:
-        raise Refusal(RefusalReason.CHAIN_MALFORMED, str(error)) from error
-    description = _description(certificates[0])
-
-    # 7a
+    """Raises Refusal; Malformed is of a certificate."""
+    # 3a, as far as 6 and 7a want it
+    check_sizes(submitted.x5c)
+    leaf = read_link(submitted.x5c[0])
+    # 6 and 7a
+    description = _description(leaf)
     if not challenge or description.challenge != challenge:
         raise Refusal(RefusalReason.KEY_DESCRIPTION_CHALLENGE)
+
+    # 3a, and the cheap parts of 3b and 3c
+    certificates = (leaf, *(read_link(data) for data in submitted.x5c[1:]))
+    chain = end_at_root(certificates, encoded=submitted.x5c, anchors=anchors)
+    # 5 and 6. Google says: take the description nearest to the root, and ignore later ones. We refuse a chain that has
+    # later ones: whoever extends a chain is not to be enrolled.
+    attested_by = _attested_by(
+        certificates, admit_attest_keys=admit_attest_keys and len(chain.certificates) > _THROUGH_ATTEST_KEY
+    )
+    _check_provisioning_info(certificates, attested_by=attested_by)
+    check_authorities(chain.certificates, attested_by=attested_by)
+    provisioning = provisioning_of(chain.certificates)
+    attestation = certificates[attested_by]
+
     # 7b
     if SecurityLevel.SOFTWARE in {description.attestation_security_level, description.key_security_level}:
         raise Refusal(RefusalReason.KEY_NOT_IN_HARDWARE)
+    certified = certified_level(attestation)
+    if certified is not None and certified < max(
+        description.attestation_security_level, description.key_security_level
+    ):
+        raise Refusal(RefusalReason.KEY_LEVEL_OVERSTATED)
     # 7c
     key = chain.keys[0]
     contradiction = mismatch(description, key)
     if contradiction is not None:
         raise Refusal(RefusalReason.KEY_PARAMETERS_MISMATCH, contradiction)
+    if attested_by == _THROUGH_ATTEST_KEY:
+        attest_key.check(_description(certificates[1]), key=chain.keys[1], leaf=description)
 
     # 3c
-    check_dates(chain.certificates, provisioning=provisioning, now=now)
-    anchor = check_signatures(chain)
+    check_dates(chain.certificates, attested_by=attested_by, provisioning=provisioning, now=now)
+    anchor = check_signatures(chain, attested_by=attested_by)
     if not is_loadable(key):
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, "the attested key is not a key of its kind")
-    return _claims(description, chain=chain, provisioning=provisioning, anchor=anchor)
+    return _claims(
+        description,
+        chain=chain,
+        provisioning=provisioning,
+        anchor=anchor,
+        certified=certified,
+        through_attest_key=attested_by == _THROUGH_ATTEST_KEY,
+    )
 
 
-def _check_positions(certificates: tuple[Certificate, ...]) -> None:
-    if any(certificate.extension(KEY_DESCRIPTION_OID) for certificate in certificates[1:]):
-        raise Refusal(RefusalReason.CHAIN_EXTENDED)
+def _attested_by(certificates: tuple[Certificate, ...], *, admit_attest_keys: bool) -> int:
+    """Where the phone's own attestation key stands. Raises Refusal."""
+    described = [index for index, certificate in enumerate(certificates) if certificate.extension(KEY_DESCRIPTION_OID)]
+    if described == [0]:
+        return _DIRECTLY
+    if admit_attest_keys and described == [0, 1]:
+        return _THROUGH_ATTEST_KEY
+    raise Refusal(RefusalReason.CHAIN_EXTENDED)
+
+
+def _check_provisioning_info(certificates: tuple[Certificate, ...], *, attested_by: int) -> None:
     for index, certificate in enumerate(certificates):
-        # The phone's own attestation key is the one that signed the key description.
-        if index != 1 and certificate.extension(PROVISIONING_INFO_OID):
+        if index != attested_by and certificate.extension(PROVISIONING_INFO_OID):
             raise Refusal(RefusalReason.CHAIN_EXTENDED, "provisioning information is not beside the attestation key")
 
 
 def _description(certificate: Certificate) -> KeyDescription:
     extension = certificate.extension(KEY_DESCRIPTION_OID)
     if extension is None:
-        raise Refusal(RefusalReason.KEY_DESCRIPTION_MISSING)
+        form = "it has the EAT form" if certificate.extension(_EAT_OID) else ""
+        raise Refusal(RefusalReason.KEY_DESCRIPTION_MISSING, form)
     try:
         return read_key_description(extension.value)
     except Malformed as error:
@@ -119,7 +167,13 @@ def _description(certificate: Certificate) -> KeyDescription:
 
 
 def _claims(
-    description: KeyDescription, *, chain: UnverifiedChain, provisioning: Provisioning, anchor: TrustAnchor
+    description: KeyDescription,
+    *,
+    chain: UnverifiedChain,
+    provisioning: Provisioning,
+    anchor: TrustAnchor,
+    certified: SecurityLevel | None,
+    through_attest_key: bool,
 ) -> VerifiedAndroidKey:
     key = chain.keys[0]
     return VerifiedAndroidKey(
@@ -150,6 +204,9 @@ def _claims(
         creation_time_ms=description.creation_time_ms,
         module_hash=description.module_hash,
         unknown_tags=description.unknown_tags,
+        model=description.model,
+        attest_key=through_attest_key,
+        certified_level=certified,
     )
 
 

@@ -140,6 +140,18 @@ def read_certificate(data: bytes) -> Certificate:
     )
 
 
+def attributes(name: bytes) -> tuple[tuple[str, bytes], ...]:
+    """The types, dotted, and values of a DER Name (RFC 5280 section 4.1.2.4), in the order sent. Raises Malformed."""
+    found = []
+    for relative in der.members(der.one(name, field="name"), tag=der.SEQUENCE, field="name"):
+        for value in der.members(relative, tag=der.SET, field="name"):
+            parts = der.members(value, tag=der.SEQUENCE, field="name")
+            if len(parts) != 2:
+                raise Malformed("an attribute of a name is not a type and a value")
+            found.append((der.oid(parts[0], field="name"), bytes(parts[1].data)))
+    return tuple(found)
+
+
 def _sequence(value: der.Tlv, *, field: str) -> bytes:
     if value.tag_bytes != der.SEQUENCE:
         raise Malformed(f"{field} is not a SEQUENCE")
@@ -168,13 +180,12 @@ def _tbs(tbs: bytes) -> tuple[_TbsFields, tuple[Extension, ...]]:
 
 
 def _extension(value: der.Tlv) -> Extension:
-    """Tolerated: a critical BOOLEAN of 0x01, as two StrongBox leaves of 2018 have it (Pixel 3, Pixel 3 XL)."""
+    """Tolerated: a critical BOOLEAN of 0x01, as two StrongBox leaves of 2018 have it (Pixel 3, Pixel 3 XL); and a FALSE
+    that X.690 section 11.5 leaves out, as simple writers do (https://github.com/pyca/cryptography/issues/12665)."""
     parts = der.members(value, tag=der.SEQUENCE, field="extension")
     if len(parts) not in {2, 3}:
         raise Malformed("an extension has too few or too many fields")
-    critical = len(parts) == 3
-    if critical and not der.boolean(parts[1], field="critical"):
-        raise Malformed("an extension writes a default value")  # X.690 section 11.5
+    critical = len(parts) == 3 and der.boolean(parts[1], field="critical")
     return Extension(
         oid=der.oid(parts[0], field="extnID"), critical=critical, value=der.octets(parts[-1], field="extnValue")
     )

@@ -11,6 +11,7 @@ from chalicelib.model.claims import (
     VerifiedAppleAssertion,
     VerifiedAppleAttestation,
     VerifiedBootState,
+    VerifiedReceipt,
 )
 from chalicelib.model.keys import EcPublicJwk
 
@@ -19,6 +20,8 @@ _SECURITY_LEVELS: Final = {
     SecurityLevel.TRUSTED_ENVIRONMENT: "TrustedEnvironment",
     SecurityLevel.STRONGBOX: "StrongBox",
 }
+# What a folder writes as base64, by number: certificate, client data hash, Apple's token.
+_BINARY_RECEIPT_FIELDS: Final = {3, 4, 5}
 _BOOT_STATES: Final = {
     VerifiedBootState.VERIFIED: "Verified",
     VerifiedBootState.SELF_SIGNED: "SelfSigned",
@@ -63,6 +66,20 @@ def assertion_claims(assertion: VerifiedAppleAssertion, *, public_key: EcPublicJ
         "public_key_x962_b64": _base64(public_key.x962),
         **_validation(assertion.validation),
     }
+
+
+def receipt_claims(receipt: VerifiedReceipt) -> dict[str, Any]:
+    """By number, as a folder's `fields` has them: text, but for three that are binary and what is not UTF-8."""
+    return {str(number): _receipt_field(number, receipt.fields[number]) for number in sorted(receipt.fields)}
+
+
+def _receipt_field(number: int, value: bytes) -> str:
+    if number in _BINARY_RECEIPT_FIELDS:
+        return _base64(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return _base64(value)
 
 
 def _root_of_trust(root: RootOfTrust) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from assay_toolkit.vectors.index import Folder, FolderError, load
 from assay_toolkit.vectors.run import Verifiers
 from chalicelib.appraisal import Policy, load_policy
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
-from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS, APPLE_RECEIPT_ANCHORS
 from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
 
 # Where a checkout has it: the toolkit runs from one.
@@ -32,7 +32,7 @@ class _Unusable(click.ClickException):
     "anchors_file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trust the keys of this PEM file too, for this run only and on both platforms.",
+    help="Trust the keys of this PEM file too, for this run only and for every kind of evidence.",
 )
 @click.option(
     "--policy",
@@ -65,21 +65,22 @@ def verify_vectors(folder: Path, *, as_json: bool, anchors_file: Path | None, po
 
 def verifiers_for(vectors: Folder, *, anchors_file: Path | None = None, policy_file: Path = _BASELINE) -> Verifiers:
     """The vendors' own anchors and the shipped policy, unless files say otherwise. Raises FolderError."""
-    android_anchors, apple_anchors = _anchors(anchors_file)
+    android_anchors, apple_anchors, apple_receipt_anchors = _anchors(anchors_file)
     return Verifiers(
         android_anchors=android_anchors,
         apple_anchors=apple_anchors,
+        apple_receipt_anchors=apple_receipt_anchors,
         baseline=Baseline(policy=_policy(policy_file), status_list=merged_status_list(vectors.status_lists)),
     )
 
 
-def _anchors(file: Path | None) -> tuple[AnchorSet, AnchorSet]:
-    """Android's, then Apple's: the vendor's own and those of `file`."""
+def _anchors(file: Path | None) -> tuple[AnchorSet, AnchorSet, AnchorSet]:
+    """Android's, then Apple's for attestations and for receipts: the vendor's own and those of `file`."""
     if file is None:
-        return GOOGLE_ANCHORS, APPLE_ANCHORS
+        return GOOGLE_ANCHORS, APPLE_ANCHORS, APPLE_RECEIPT_ANCHORS
     try:
         extra = anchors_from_pem(file.read_bytes(), name=file.name)
-        return GOOGLE_ANCHORS + extra, APPLE_ANCHORS + extra
+        return GOOGLE_ANCHORS + extra, APPLE_ANCHORS + extra, APPLE_RECEIPT_ANCHORS + extra
     except (OSError, ValueError) as error:
         raise _Unusable(f"{file.name}: {error}") from None
 

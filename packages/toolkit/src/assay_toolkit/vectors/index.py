@@ -139,7 +139,8 @@ def _entry(folder: Path, members: Mapping[str, Any], at: int) -> Entry:
         raise FolderError(f"index.json: vectors[{at}]: `id` is not printable")
     expected = members.get("expected")
     if expected is not None:
-        _object(_object(expected, f"{entry_id}: expected").get("parsed") or {}, f"{entry_id}: expected.parsed")
+        for member in ("parsed", "fields"):
+            _object(_object(expected, f"{entry_id}: expected").get(member) or {}, f"{entry_id}: expected.{member}")
     return Entry(
         id=entry_id,
         kind=_text(members, "kind", entry_id),

@@ -47,6 +47,11 @@ def _mismatches(expected: Mapping[str, Any], outcome: Outcome) -> list[str]:
         found.append("baseline")
     parsed = expected.get("parsed") or {name: expected[name] for name in _APPLE_CLAIMS if name in expected}
     found.extend(_differences(parsed, outcome.claims, "claims"))
+    if expected.get("fields"):  # of a receipt: compared whole, so that one more than expected is a mismatch too
+        numbers = sorted(expected["fields"].keys() | outcome.claims.keys(), key=str)
+        found.extend(
+            f"fields.{number}" for number in numbers if expected["fields"].get(number) != outcome.claims.get(number)
+        )
     return found
 
 

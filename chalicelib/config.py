@@ -52,12 +52,14 @@ _REQUIRED: Final = frozenset(
     }
 )
 _EXTRA_ANCHORS: Final = "ASSAY_EXTRA_ANCHORS"
+_VENDORS_ORIGIN: Final = "ASSAY_VENDORS_ORIGIN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """`published_key_arns`: keys in the JWKS beside the signing one. Anchors: the vendors', and extra ones in the local
-    stage."""
+    stage. `vendors_origin`: where the local stage has stand-ins of the vendors' servers; None: the servers themselves.
+    """
 
     stage: str
     issuer: str
@@ -71,6 +73,7 @@ class Config:
     lambda_timeout: timedelta
     android_anchors: AnchorSet
     apple_anchors: AnchorSet
+    vendors_origin: str | None
 
 
 def load(environ: Mapping[str, str]) -> Config:
@@ -79,7 +82,7 @@ def load(environ: Mapping[str, str]) -> Config:
     ours = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
     if missing := sorted(_REQUIRED - ours.keys()):
         raise _wrong(f"{missing[0]} is missing")
-    if unknown := sorted(ours.keys() - _REQUIRED - {_EXTRA_ANCHORS}):
+    if unknown := sorted(ours.keys() - _REQUIRED - {_EXTRA_ANCHORS, _VENDORS_ORIGIN}):
         raise _wrong(f"{unknown[0]} is no variable of this service")
 
     stage = _matching(ours, "ASSAY_STAGE", _STAGE)
@@ -113,6 +116,7 @@ def load(environ: Mapping[str, str]) -> Config:
         lambda_timeout=_timeout(ours),
         android_anchors=_trusted(GOOGLE_ANCHORS + extra, stage=stage),
         apple_anchors=_trusted(APPLE_ANCHORS + extra, stage=stage),
+        vendors_origin=_vendors_origin(ours, stage=stage),
     )
 
 
@@ -157,6 +161,14 @@ def _extra_anchors(ours: Mapping[str, str], *, stage: str) -> AnchorSet:
     except ValueError:
         # `from None`: whatever was set in error may stand in the message.
         raise _wrong(f"{_EXTRA_ANCHORS} holds something else than PEM certificates and public keys") from None
+
+
+def _vendors_origin(ours: Mapping[str, str], *, stage: str) -> str | None:
+    if _VENDORS_ORIGIN not in ours:
+        return None
+    if stage != LOCAL_STAGE:
+        raise _wrong(f"{_VENDORS_ORIGIN} is for the local stage only")
+    return _matching(ours, _VENDORS_ORIGIN, _LOOPBACK_ORIGIN)
 
 
 def _trusted(anchors: AnchorSet, *, stage: str) -> AnchorSet:

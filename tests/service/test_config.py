@@ -59,6 +59,18 @@ def test_extra_anchors_stop_every_other_stage(stage, pem):
     assert "ASSAY_EXTRA_ANCHORS" in refusal({**PRODUCTION, "ASSAY_STAGE": stage, "ASSAY_EXTRA_ANCHORS": pem})
 
 
+def test_only_the_local_stage_asks_stand_ins_of_the_vendors():
+    stand_ins = {"ASSAY_VENDORS_ORIGIN": "http://127.0.0.1:8001"}
+    assert config.load(PRODUCTION).vendors_origin is None
+    assert config.load({**LOCAL, **stand_ins}).vendors_origin == "http://127.0.0.1:8001"
+    assert "local stage only" in refusal({**PRODUCTION, **stand_ins})
+
+
+@pytest.mark.parametrize("origin", ["https://google.example", "http://google.example:80", "http://127.0.0.1:8001/", ""])
+def test_stand_ins_are_on_this_machine(origin):
+    assert "ASSAY_VENDORS_ORIGIN" in refusal({**LOCAL, "ASSAY_VENDORS_ORIGIN": origin})
+
+
 def test_a_simulated_root_stops_production_whatever_way_it_came_in(monkeypatch):
     monkeypatch.setattr(config, "GOOGLE_ANCHORS", GOOGLE_ANCHORS + SIMULATED)
     assert "private key is public" in refusal(PRODUCTION)

@@ -18,8 +18,8 @@ VECTORS = Path(__file__).resolve().parents[2] / "../shared/vectors"
 HAS_VECTORS = (VECTORS / "index.json").exists()
 
 # Forty genuine ones; and one Play Integrity token beyond them, since none exists in public together with its keys.
-QUOTAS = {"android_key": 24, "apple_attestation": 10, "apple_assertion": 6}
-DERIVED: tuple[str, ...] = ()
+QUOTAS = {"android_key": 24, "apple_attestation": 8, "apple_assertion": 4, "apple_receipt": 4}
+DERIVED = ("derived_pi/valid_classic",)
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 

@@ -7,9 +7,10 @@ nothing else is one.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor
@@ -53,19 +54,30 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedLink:
+    """A certificate, the key that it holds and how it is signed. Two are the same when their bytes are."""
+
+    encoded: bytes
+    certificate: Certificate = field(compare=False)
+    key: PublicKey = field(compare=False)
+    algorithm: SignatureAlgorithm = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedChain:
-    """Leaf first, *without* the root. `encoded`: the exact bytes of each certificate.
+    """`links`: leaf first, *without* the root.
 
     `root`: the pinned key that the phone named by sending its certificate; None: it sent none, and any of `anchors` may
-    have signed the last certificate. They are no more than an `AnchorSet` takes, and each is tried once.
+    have signed the last link. They are no more than an `AnchorSet` takes, and each is tried once.
     """
 
-    certificates: tuple[Certificate, ...]
-    encoded: tuple[bytes, ...]
-    keys: tuple[PublicKey, ...]
-    algorithms: tuple[SignatureAlgorithm, ...]
+    links: tuple[UnverifiedLink, ...]
     anchors: AnchorSet
     root: TrustAnchor | None
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        return tuple(link.certificate for link in self.links)
 
 
 def check_sizes(unverified_x5c: Sequence[bytes]) -> None:
@@ -101,24 +113,24 @@ def end_at_root(
     if root is None and hashlib.sha256(certificates[-1].spki).hexdigest() in AOSP_SOFTWARE_SPKI_SHA256:
         raise Refusal(RefusalReason.CHAIN_ROOT_SOFTWARE)
     try:
-        keys = tuple(read_public_key(certificate.spki) for certificate in below)
-        algorithms = tuple(signature_algorithm(certificate.signature_algorithm) for certificate in below)
+        links = tuple(
+            UnverifiedLink(
+                encoded=data,
+                certificate=certificate,
+                key=read_public_key(certificate.spki),
+                algorithm=signature_algorithm(certificate.signature_algorithm),
+            )
+            for data, certificate in zip(encoded, below, strict=False)
+        )
         if root is not None:
             read_public_key(root.spki)
     except Malformed as error:
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, str(error)) from error
-    if not any(True for _ in _candidates(anchors, root, algorithms[-1])):
+    if not any(True for _ in _candidates(anchors, root, links[-1].algorithm)):
         raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "no trusted root can have signed it")
-    if not all(fits(key, algorithm) for key, algorithm in zip(keys[1:], algorithms[:-1], strict=True)):
+    if not all(fits(issuer.key, link.algorithm) for link, issuer in pairwise(links)):
         raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a signature is of another kind than its issuer's key")
-    return UnverifiedChain(
-        certificates=below,
-        encoded=tuple(encoded[:at]),
-        keys=keys,
-        algorithms=algorithms,
-        anchors=anchors,
-        root=root,
-    )
+    return UnverifiedChain(links=links, anchors=anchors, root=root)
 
 
 def check_authorities(certificates: tuple[Certificate, ...], *, attested_by: int) -> None:
@@ -156,10 +168,10 @@ def check_signatures(chain: UnverifiedChain, *, attested_by: int) -> TrustAnchor
     From the root down, so that a chain made up under a copied root costs one signature check. What the vendor signed is
     remembered, what the phone signed never: any app can have its phone make more of that.
     """
-    remembered = min(attested_by, len(chain.certificates) - 1)  # a leaf directly below the root is the root's own word
-    anchor = anchor_of(chain.encoded[remembered:], anchors=chain.anchors, root=chain.root)
+    remembered = min(attested_by, len(chain.links) - 1)  # a leaf directly below the root is the root's own word
+    anchor = anchor_of(chain.links[remembered:], anchors=chain.anchors, root=chain.root)
     for index in range(remembered - 1, -1, -1):
-        if not _signed(chain.certificates[index], chain.algorithms[index], chain.keys[index + 1]):
+        if not _signed(chain.links[index], chain.links[index + 1].key):
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, f"certificate {index}")
     return anchor
 
@@ -168,20 +180,18 @@ def check_signatures(chain: UnverifiedChain, *, attested_by: int) -> TrustAnchor
 # failure raises, so that a flood of made-up chains pushes nothing out, and new anchors inherit nothing. Dates,
 # positions and authorities are no part of it: they are checked each time.
 @lru_cache(maxsize=_REMEMBERED_PATHS)
-def anchor_of(path: tuple[bytes, ...], *, anchors: AnchorSet, root: TrustAnchor | None) -> TrustAnchor:
-    """The anchor that the last of `path` (DER, not empty) is signed by, each of the others by the next. Raises Refusal.
+def anchor_of(path: tuple[UnverifiedLink, ...], *, anchors: AnchorSet, root: TrustAnchor | None) -> TrustAnchor:
+    """The anchor that the last of `path`, which is not empty, is signed by, each of the others by the next.
 
-    `root`: the only one to ask, when it is given.
+    `root`: the only one to ask, when it is given. Raises Refusal.
     """
-    certificate = read_certificate(path[0])
-    algorithm = signature_algorithm(certificate.signature_algorithm)
     if len(path) == 1:
-        for anchor, key in _candidates(anchors, root, algorithm):
-            if _signed(certificate, algorithm, key):
+        for anchor, key in _candidates(anchors, root, path[0].algorithm):
+            if _signed(path[0], key):
                 return anchor
         raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "not signed by a trusted root")
     anchor = anchor_of(path[1:], anchors=anchors, root=root)
-    if not _signed(certificate, algorithm, read_public_key(read_certificate(path[1]).spki)):
+    if not _signed(path[0], path[1].key):
         raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a certificate at or above the attestation key's")
     return anchor
 
@@ -200,5 +210,7 @@ def _candidates(
             yield anchor, key
 
 
-def _signed(certificate: Certificate, algorithm: SignatureAlgorithm, key: PublicKey) -> bool:
-    return is_signed_by(key, algorithm=algorithm, signature=certificate.signature, message=certificate.tbs)
+def _signed(link: UnverifiedLink, key: PublicKey) -> bool:
+    return is_signed_by(
+        key, algorithm=link.algorithm, signature=link.certificate.signature, message=link.certificate.tbs
+    )

@@ -101,7 +101,7 @@ def _verify(
     # 5 and 6. Google says: take the description nearest to the root, and ignore later ones. We refuse a chain that has
     # later ones: whoever extends a chain is not to be enrolled.
     attested_by = _attested_by(
-        certificates, admit_attest_keys=admit_attest_keys and len(chain.certificates) > _THROUGH_ATTEST_KEY
+        certificates, admit_attest_keys=admit_attest_keys and len(chain.links) > _THROUGH_ATTEST_KEY
     )
     _check_provisioning_info(certificates, attested_by=attested_by)
     check_authorities(chain.certificates, attested_by=attested_by)
@@ -117,12 +117,12 @@ def _verify(
     ):
         raise Refusal(RefusalReason.KEY_LEVEL_OVERSTATED)
     # 7c
-    key = chain.keys[0]
+    key = chain.links[0].key
     contradiction = mismatch(description, key)
     if contradiction is not None:
         raise Refusal(RefusalReason.KEY_PARAMETERS_MISMATCH, contradiction)
     if attested_by == _THROUGH_ATTEST_KEY:
-        attest_key.check(_description(certificates[1]), key=chain.keys[1], leaf=description)
+        attest_key.check(_description(certificates[1]), key=chain.links[1].key, leaf=description)
 
     # 3c
     check_dates(chain.certificates, attested_by=attested_by, provisioning=provisioning, now=now)
@@ -175,7 +175,7 @@ def _claims(
     certified: SecurityLevel | None,
     through_attest_key: bool,
 ) -> VerifiedAndroidKey:
-    key = chain.keys[0]
+    key = chain.links[0].key
     return VerifiedAndroidKey(
         spki=key.spki,
         jwk=_jwk(key),

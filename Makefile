@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check interop mutants lock clean
+.PHONY: help setup demo serve test check interop mutants fuzz lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,9 +41,23 @@ test: check interop  ## Everything that CI runs
 mutants: setup  ## Change each signed byte of forty recorded pieces of evidence, three ways (minutes)
 	$(BIN)/python -m tests.mutants.run
 
+# An environment of its own, for CPython 3.11: atheris 3.0.0 has wheels for few interpreters, and only this one is tried.
+FUZZ_PYTHON ?= python3.11
+SECONDS ?= 3600
+.venv-fuzz/.ready: requirements-dev.txt requirements-fuzz.txt pyproject.toml packages/toolkit/pyproject.toml packages/relying-party/pyproject.toml
+	$(FUZZ_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "fuzzing needs Python 3.11; set FUZZ_PYTHON=")'
+	$(FUZZ_PYTHON) -m venv --clear .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt -r requirements-fuzz.txt
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e packages/relying-party -e packages/toolkit
+	touch $@
+
+fuzz: .venv-fuzz/.ready  ## libFuzzer on every decoder and verifier: SECONDS=3600 for all, TARGET=name for one
+	.venv-fuzz/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+
 lock:  ## Rewrite the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-emit-index-url requirements-fuzz.in -o requirements-fuzz.txt
 
 clean:  ## Remove the environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-fuzz .fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

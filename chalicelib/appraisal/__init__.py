@@ -2,6 +2,6 @@
 
 from chalicelib.appraisal.appraiser import appraise
 from chalicelib.appraisal.load import PolicyInvalid, load_policy
-from chalicelib.appraisal.policy import Policy
+from chalicelib.appraisal.policy import Admission, Policy
 
-__all__ = ["Policy", "PolicyInvalid", "appraise", "load_policy"]
+__all__ = ["Admission", "Policy", "PolicyInvalid", "appraise", "load_policy"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from chalicelib.appraisal.ar4si import NO_CLAIM
-from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, ClaimValue, Evidence
+from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, ClaimValue, Evidence
 from chalicelib.appraisal.collect import collect_claims
 from chalicelib.appraisal.conditions import Answer
 from chalicelib.appraisal.policy import Outcome, Policy, Rule
@@ -66,11 +66,11 @@ def appraise(
 
 
 def judge(claims: Mapping[str, ClaimValue], *, platform: Format, policy: Policy) -> Verdict:
-    """Steps 2 to 5 of `appraise`, on claims by name. There is a RASP report where there is a claim of one."""
+    """Steps 2 to 5 of `appraise`, on claims by name. What comes beside the platform's statement is there where there
+    is a claim of it."""
     kind, purpose = STATEMENTS[platform]
-    pieces = [(kind, platform)]
-    if any(REGISTRY[name].evidence is Evidence.RASP for name in claims):
-        pieces.append((Evidence.RASP, Format.RASP))
+    spoke = {REGISTRY[name].evidence for name in claims}
+    pieces = [(kind, platform), *((Evidence(beside), beside) for beside in BESIDE[kind] if Evidence(beside) in spoke)]
 
     submodules: list[Submodule] = []
     findings: list[_Finding] = []
@@ -115,6 +115,10 @@ def _apply(
         elif not open_ <= looked_at:
             values[affirmation.component] = NO_CLAIM
             findings.append(_Finding(AppraisalReason.NOT_CONFIRMED, Tier.NONE, None))
+
+    if not values and not applied:
+        # A policy of before there was such evidence: nothing in it says what the evidence is worth.
+        findings.append(_Finding(AppraisalReason.NOT_CONFIRMED, Tier.NONE, None))
 
     vector = Vector(values)
     for rule, outcome in applied:

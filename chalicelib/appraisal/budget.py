@@ -1,10 +1,10 @@
 """The confidential part has 1,024 bytes, whatever the verdict: a policy whose verdicts might not fit does not load."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from chalicelib.appraisal.claims import Evidence
+from chalicelib.appraisal.claims import BESIDE, Evidence
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Component, Tier
@@ -20,13 +20,14 @@ _JTI: Final = "A" * 22  # base64url of 16 bytes
 _FORMATS: Final[Mapping[Evidence, Format]] = {
     Evidence.ANDROID: Format.ANDROID_KEY,
     Evidence.APPLE: Format.APPLE_ATTESTATION,
+    Evidence.PLAY_INTEGRITY: Format.PLAY_INTEGRITY,
     Evidence.RASP: Format.RASP,
 }
 
 
 def largest_confidential_part(
     *,
-    components: Mapping[Evidence, Iterable[Component]],
+    components: Mapping[Evidence, Collection[Component]],
     reasons: Iterable[AppraisalReason],
     advice: Mapping[Tier, Mapping[str, Advice]],
 ) -> int:
@@ -36,15 +37,15 @@ def largest_confidential_part(
     """
     longest_reason = max(reasons, key=len)
     return max(
-        len(_rendered((platform, Evidence.RASP), components, longest_reason, by_action))
-        for platform in (Evidence.ANDROID, Evidence.APPLE)
+        len(_rendered((platform, *map(Evidence, beside)), components, longest_reason, by_action))
+        for platform, beside in BESIDE.items()
         for by_action in advice.values()
     )
 
 
 def _rendered(
     kinds: tuple[Evidence, ...],
-    components: Mapping[Evidence, Iterable[Component]],
+    components: Mapping[Evidence, Collection[Component]],
     reason: AppraisalReason,
     advice: Mapping[str, Advice],
 ) -> bytes:
@@ -58,6 +59,9 @@ def _rendered(
                 "ear_trustworthiness_vector": dict.fromkeys(components[kind], _LONGEST_VALUE),
             }
             for kind in kinds
+            # Evidence that the policy says nothing about is not known to it: where such a verdict does not fit, vectors
+            # are left out (section 7).
+            if components[kind]
         },
         "reasons": [reason],
         "more": True,

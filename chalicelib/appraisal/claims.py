@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
+from chalicelib.appraisal import play_labels
 from chalicelib.model.claims import AppleEnvironment, CheckState, Provisioning, SecurityLevel, VerifiedBootState
 from chalicelib.model.descriptor import Purpose
-from chalicelib.model.submission import Format
+from chalicelib.model.submission import Format, PlayIntegrityRequest
 
 ClaimValue = bool | int | str
 
@@ -21,15 +22,22 @@ class Evidence(StrEnum):
 
     ANDROID = "android"
     APPLE = "apple"
+    PLAY_INTEGRITY = "play_integrity"
     RASP = "rasp"
 
 
-# What a platform submits for each purpose; a RASP report may come with any of them (docs/wire.md section 4).
+# What a platform submits for each purpose (docs/wire.md section 4).
 STATEMENTS: Final[Mapping[Format, tuple[Evidence, Purpose]]] = {
     Format.ANDROID_KEY: (Evidence.ANDROID, Purpose.ENROL),
     Format.INSTANCE: (Evidence.ANDROID, Purpose.RENEW),
     Format.APPLE_ATTESTATION: (Evidence.APPLE, Purpose.ENROL),
     Format.APPLE_ASSERTION: (Evidence.APPLE, Purpose.RENEW),
+}
+
+# What may come beside it.
+BESIDE: Final[Mapping[Evidence, tuple[Format, ...]]] = {
+    Evidence.ANDROID: (Format.PLAY_INTEGRITY, Format.RASP),
+    Evidence.APPLE: (Format.RASP,),
 }
 
 
@@ -61,6 +69,12 @@ class Revocation(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PlayIntegrityStatus(StrEnum):
+    FRESH = "fresh"
+    KEPT = "kept"
+    UNAVAILABLE = "unavailable"
+
+
 BOOT_STATE_OTHER: Final = "other"
 
 # docs/wire.md section 10.
@@ -75,6 +89,8 @@ CHECKS: Final[Mapping[str, str]] = {
     "code.tracing": "The app's code is being traced.",
     "code.injection": "Foreign code was loaded into the app.",
 }
+
+RECALL_BITS: Final = (1, 2, 3)
 
 _PATCH = (
     "Days since the date of the {} security patch level; absent where the phone states none that can be read, "
@@ -132,6 +148,11 @@ _ALL: Final = (
         sentence="What Google's list says of the phone's attestation key; `unknown`: no list, or one that is too old.",
     ),
     Claim(
+        name="android.attest_key",
+        kind=Kind.TRUTH,
+        sentence="The key was attested by another key of the phone's apps, not by the phone's own attestation key.",
+    ),
+    Claim(
         name="android.status_list_age_hours",
         kind=Kind.NUMBER,
         sentence="Whole hours since Google last gave the list that is in force; absent where there is none.",
@@ -164,7 +185,126 @@ _ALL: Final = (
         kind=Kind.TEXT,
         sentence="The version of the running app, says the platform; absent before iOS 27.",
     ),
+    Claim(
+        name="apple.risk_metric",
+        kind=Kind.NUMBER,
+        sentence="How many App Attest keys this phone made for the app lately, says Apple, approximately; "
+        "absent where Apple was not asked, or has not said yet.",
+    ),
+    Claim(
+        name="apple.risk_metric_age_hours",
+        kind=Kind.NUMBER,
+        sentence="Hours since Apple said so.",
+    ),
     Claim(name="apple.statement_age_days", kind=Kind.NUMBER, sentence=_AGE),
+    Claim(
+        name="play_integrity.status",
+        kind=Kind.LABEL,
+        labels=tuple(PlayIntegrityStatus),
+        sentence="Where Google Play's verdict comes from: this submission, an earlier one, or `unavailable`: "
+        "the phone sent a token that could not be verified just now.",
+    ),
+    Claim(
+        name="play_integrity.age_hours",
+        kind=Kind.NUMBER,
+        sentence="Hours since the verdict was verified. All claims but the status are absent where there is none.",
+    ),
+    Claim(
+        name="play_integrity.request",
+        kind=Kind.LABEL,
+        labels=tuple(PlayIntegrityRequest),
+        sentence="How the app asked for it.",
+    ),
+    Claim(
+        name="play_integrity.package_registered",
+        kind=Kind.TRUTH,
+        sentence="The package that the verdict is about is registered for the app, today.",
+    ),
+    Claim(
+        name="play_integrity.signer_registered",
+        kind=Kind.TRUTH,
+        sentence="Every certificate that signed the app is registered for it, today; absent where Google names none.",
+    ),
+    Claim(
+        name="play_integrity.app_recognition",
+        kind=Kind.LABEL,
+        labels=play_labels.labels("app_recognition"),
+        sentence="Whether the app is one that Google Play distributes.",
+    ),
+    Claim(name="play_integrity.version_code", kind=Kind.NUMBER, sentence="The app's version code."),
+    *(
+        Claim(name=f"play_integrity.{word.lower()}", kind=Kind.TRUTH, sentence=sentence)
+        for word, sentence in play_labels.DEVICE_WORDS.items()
+    ),
+    Claim(
+        name="play_integrity.device_word_unknown",
+        kind=Kind.TRUTH,
+        sentence="Google says something of the phone's integrity that is not documented.",
+    ),
+    Claim(
+        name="play_integrity.device_sdk_version",
+        kind=Kind.NUMBER,
+        sentence="The phone's Android SDK version, where the app opted in to it.",
+    ),
+    Claim(
+        name="play_integrity.device_activity",
+        kind=Kind.LABEL,
+        labels=play_labels.labels("device_activity"),
+        sentence="How many integrity tokens the phone asked for lately, from few to very many.",
+    ),
+    *(
+        Claim(
+            name=f"play_integrity.recall_{number}",
+            kind=Kind.TRUTH,
+            sentence=f"Bit {number} of what the app's owner stored for the phone with Google; absent where Google "
+            "does not say.",
+        )
+        for number in RECALL_BITS
+    ),
+    *(
+        Claim(
+            name=f"play_integrity.recall_{number}_months",
+            kind=Kind.NUMBER,
+            sentence=f"Calendar months since bit {number} was written.",
+        )
+        for number in RECALL_BITS
+    ),
+    Claim(
+        name="play_integrity.account_activity",
+        kind=Kind.LABEL,
+        labels=play_labels.labels("account_activity"),
+        sentence="Whether the phone's account looks like a person's, for the few apps that Google tells it.",
+    ),
+    Claim(
+        name="play_integrity.app_licensing",
+        kind=Kind.LABEL,
+        labels=play_labels.labels("app_licensing"),
+        sentence="Whether the phone's account got the app from Google Play.",
+    ),
+    Claim(
+        name="play_integrity.play_protect",
+        kind=Kind.LABEL,
+        labels=play_labels.labels("play_protect"),
+        sentence="What Google Play Protect found; `possible_risk`: it is switched off.",
+    ),
+    *(
+        Claim(
+            name=f"play_integrity.{word.lower()}",
+            kind=Kind.TRUTH,
+            sentence=f"{sentence} Absent where Google did not look.",
+        )
+        for word, sentence in play_labels.ACCESS_WORDS.items()
+    ),
+    Claim(
+        name="play_integrity.access_word_unknown",
+        kind=Kind.TRUTH,
+        sentence="Google says something of other apps that is not documented. Absent where Google did not look.",
+    ),
+    Claim(
+        name="play_integrity.testing",
+        kind=Kind.TRUTH,
+        sentence="The verdict is a test response, which only test stages take.",
+    ),
     Claim(
         name="rasp.schema_known",
         kind=Kind.TRUTH,

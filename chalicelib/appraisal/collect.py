@@ -4,7 +4,15 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from chalicelib.appraisal.claims import BOOT_STATE_OTHER, CHECKS, ClaimValue, Revocation
+from chalicelib.appraisal import play_labels
+from chalicelib.appraisal.claims import (
+    BOOT_STATE_OTHER,
+    CHECKS,
+    RECALL_BITS,
+    ClaimValue,
+    PlayIntegrityStatus,
+    Revocation,
+)
 from chalicelib.appraisal.policy import AttackLibraries
 from chalicelib.endorsements.google_status import StatusList
 from chalicelib.model.apps import AppRegistration
@@ -18,10 +26,14 @@ from chalicelib.model.claims import (
     VerifiedBootState,
     VerifiedRaspReport,
 )
+from chalicelib.model.play_integrity import KeptPlayIntegrity, VerifiedPlayIntegrity
+from chalicelib.model.submission import Format
 
 # Android's security bulletins are monthly, and vendors ship the next one's level early. Two months are generous.
 # Without a bound, a level of 2099 would stay fresh for ever.
 _FURTHEST_AHEAD_DAYS: Final = 62
+
+_HOUR: Final = timedelta(hours=1)
 
 
 def collect_claims(
@@ -40,8 +52,9 @@ def collect_claims(
         platform = _android(evidence.platform, app=app, status_list=status_list, today=now.date())
         platform["android.statement_age_days"] = statement_age
         platform["android.status_list_age_hours"] = _hours_since(status_list_at, now)
+        platform |= _play_integrity(evidence, evidence.platform.play_integrity, app=app, now=now)
     else:
-        platform = _apple(evidence.platform, app=app)
+        platform = _apple(evidence.platform, app=app, now=now)
         platform["apple.statement_age_days"] = statement_age
     rasp = _rasp(evidence.rasp, attack_libraries) if evidence.rasp is not None else {}
     return {name: value for name, value in {**platform, **rasp}.items() if value is not None}
@@ -68,11 +81,13 @@ def _android(
             kept.signature_digests, reference.signature_digests if reference else ()
         ),
         "android.revoked": _revocation(kept.certificate_serials, status_list),
+        "android.attest_key": kept.attest_key,
     }
 
 
-def _apple(kept: KeptApple, *, app: AppRegistration) -> dict[str, ClaimValue | None]:
+def _apple(kept: KeptApple, *, app: AppRegistration, now: datetime) -> dict[str, ClaimValue | None]:
     reference = app.apple
+    metric = kept.risk_metric
     return {
         "apple.app_registered": reference is not None and kept.app_id in reference.app_ids,
         "apple.environment": kept.environment.label,
@@ -81,7 +96,69 @@ def _apple(kept: KeptApple, *, app: AppRegistration) -> dict[str, ClaimValue | N
         "apple.instance_key_in_hardware": False,
         "apple.validation_category": kept.validation.validation_category,
         "apple.bundle_version": kept.validation.bundle_version,
+        "apple.risk_metric": metric.value if metric else None,
+        "apple.risk_metric_age_hours": (now - metric.measured_at) // _HOUR if metric else None,
     }
+
+
+def _play_integrity(
+    evidence: EvidenceSet, kept: KeptPlayIntegrity | None, *, app: AppRegistration, now: datetime
+) -> dict[str, ClaimValue | None]:
+    """Empty where the phone sent no token and none is kept. A verdict that is kept is not forgotten because a later
+    one could not be had: then its claims stand beside the status `unavailable`."""
+    if Format.PLAY_INTEGRITY in evidence.unavailable:
+        status = PlayIntegrityStatus.UNAVAILABLE
+    elif kept is None:
+        return {}
+    else:
+        fresh = Format.PLAY_INTEGRITY in evidence.fresh_formats
+        status = PlayIntegrityStatus.FRESH if fresh else PlayIntegrityStatus.KEPT
+    stated: dict[str, ClaimValue | None] = {"status": status}
+    if kept is not None:
+        stated |= _integrity_verdict(kept.verdict, app=app, today=now.date())
+        stated["age_hours"] = (now - kept.verified_at) // _HOUR
+    return {f"play_integrity.{name}": value for name, value in stated.items()}
+
+
+def _integrity_verdict(
+    verdict: VerifiedPlayIntegrity, *, app: AppRegistration, today: date
+) -> dict[str, ClaimValue | None]:
+    reference, seen = app.android, verdict.apps_detected
+    recall = verdict.device_recall or (None, None, None)
+    written = verdict.device_recall_months or (None, None, None)
+    access = {} if seen is None else play_labels.truths(play_labels.ACCESS_WORDS, seen)
+    return {
+        "request": verdict.request.value,
+        "package_registered": reference is not None and verdict.package in reference.packages,
+        "signer_registered": _all_registered(
+            verdict.certificate_digests, reference.signature_digests if reference else ()
+        ),
+        "app_recognition": play_labels.label("app_recognition", verdict.app_recognition),
+        "version_code": verdict.version_code,
+        # Empty is Google's answer for a phone that passes nothing: none of the labels is then true.
+        **play_labels.truths(play_labels.DEVICE_WORDS, verdict.device_recognition),
+        "device_word_unknown": not set(verdict.device_recognition) <= play_labels.DEVICE_WORDS.keys(),
+        "device_sdk_version": verdict.device_sdk_version,
+        "device_activity": play_labels.label("device_activity", verdict.device_activity),
+        **{f"recall_{number}": bit for number, bit in zip(RECALL_BITS, recall, strict=True)},
+        **{
+            f"recall_{number}_months": _months_since(month, today)
+            for number, month in zip(RECALL_BITS, written, strict=True)
+        },
+        "account_activity": play_labels.label("account_activity", verdict.account_activity),
+        "app_licensing": play_labels.label("app_licensing", verdict.app_licensing),
+        "play_protect": play_labels.label("play_protect", verdict.play_protect),
+        **access,
+        "access_word_unknown": None if seen is None else not set(seen) <= play_labels.ACCESS_WORDS.keys(),
+        "testing": verdict.testing,
+    }
+
+
+def _months_since(month: int | None, today: date) -> int | None:
+    """`month` as YYYYMM; a number of Google's, so that one which is no month is as good as none."""
+    if month is None or not 1 <= month % 100 <= 12:
+        return None
+    return 12 * (today.year - month // 100) + today.month - month % 100
 
 
 def _rasp(report: VerifiedRaspReport, attack_libraries: AttackLibraries) -> dict[str, ClaimValue | None]:

@@ -7,10 +7,10 @@ from typing import Final
 
 from chalicelib.appraisal.ar4si import VALUES
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
-from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
+from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
 from chalicelib.appraisal.conditions import OPERATORS, ClaimTest, Condition, Operator
 from chalicelib.appraisal.load_advice import TIERS, load_advice
-from chalicelib.appraisal.policy import Affirmation, AttackLibraries, Cap, Outcome, Policy, Rule
+from chalicelib.appraisal.policy import Admission, Affirmation, AttackLibraries, Cap, Outcome, Policy, Rule
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import AppraisalReason
@@ -28,6 +28,7 @@ _OLDEST_LIST_HOURS: Final = 24 * 365
 
 _COMPONENTS: Final = {component.value: component for component in Component}
 _REASONS: Final = {reason.value: reason for reason in AppraisalReason}
+_ADMISSIONS: Final = {admission.value: admission for admission in Admission}
 _OPERATORS: Final = {operator.value: operator for operator in Operator}
 
 
@@ -46,7 +47,7 @@ def load_policy(document: bytes) -> Policy:
 def _policy(root: Node, *, digest: str) -> Policy:
     members = root.members(
         required=("version", "name", "required", "missing", "affirms", "rules", "advice"),
-        optional=("attack_libraries", "revocation"),
+        optional=("admits", "attack_libraries", "revocation"),
     )
     members["version"].integer(lowest=1, highest=1)
     policy = Policy(
@@ -55,10 +56,11 @@ def _policy(root: Node, *, digest: str) -> Policy:
         affirmations=_affirmations(members["affirms"]),
         rules=_rules(members["rules"]),
         required=_required(members["required"]),
-        missing={Format.RASP: _cap(members["missing"].members(required=(Format.RASP.value,))[Format.RASP.value])},
+        missing=_missing(members["missing"]),
         advice=load_advice(members["advice"]),
         attack_libraries=_attack_libraries(members.get("attack_libraries")),
         oldest_status_list=_oldest_status_list(members.get("revocation")),
+        admits=_admits(members.get("admits")),
     )
     _check_whole(root, policy)
     return policy
@@ -66,11 +68,7 @@ def _policy(root: Node, *, digest: str) -> Policy:
 
 def _check_whole(root: Node, policy: Policy) -> None:
     """What no part of the document shows by itself."""
-    for evidence in Evidence:
-        if not any(item.evidence is evidence for item in policy.affirmations):
-            root.refuse(f"affirms nothing about {evidence.value} evidence, so that it could never be trusted")
-        if not any(item.evidence is evidence for item in policy.rules):
-            root.refuse(f"has no rule on {evidence.value} evidence, so that nothing in it could lower a verdict")
+    _check_evidence(root, policy)
     if not policy.attack_libraries.names | policy.attack_libraries.digests:
         for index, rule in enumerate(policy.rules):
             if any(test.claim.name == "rasp.library_listed" for test in rule.when.tests):
@@ -94,6 +92,25 @@ def _check_whole(root: Node, policy: Policy) -> None:
             f"makes verdicts of up to {size} bytes, and a confidential verdict has {CONFIDENTIAL_SIZE}: "
             "use fewer actions, shorter names, fewer obligations or fewer components"
         )
+
+
+def _check_evidence(root: Node, policy: Policy) -> None:
+    """Each kind of evidence is affirmed and ruled on, and what is required has a cap."""
+    for evidence in Evidence:
+        affirmed = any(item.evidence is evidence for item in policy.affirmations)
+        ruled = any(item.evidence is evidence for item in policy.rules)
+        # A policy may leave integrity tokens out altogether, as those do that are older than them: their tier is then
+        # `none`. Without this, no policy could be in force while the service is brought from one version to the next.
+        if evidence is Evidence.PLAY_INTEGRITY and not affirmed and not ruled:
+            continue
+        if not affirmed:
+            root.refuse(f"affirms nothing about {evidence.value} evidence, so that it could never be trusted")
+        if not ruled:
+            root.refuse(f"has no rule on {evidence.value} evidence, so that nothing in it could lower a verdict")
+    for formats in policy.required.values():
+        for needed in formats:
+            if needed not in STATEMENTS and needed not in policy.missing:
+                root.refuse(f"requires {needed.value}, and does not say under `missing` what follows without it")
 
 
 def _affirmations(node: Node) -> tuple[Affirmation, ...]:
@@ -200,7 +217,7 @@ def _required(node: Node) -> dict[tuple[Evidence, Purpose], tuple[Format, ...]]:
     platforms = node.members(required=(Evidence.ANDROID.value, Evidence.APPLE.value))
     found = {}
     for statement, (platform, purpose) in STATEMENTS.items():
-        bears = (statement, Format.RASP)
+        bears = (statement, *BESIDE[platform])
         listed = platforms[platform.value].members(required=tuple(Purpose))[purpose.value]
         formats = tuple(
             item.choice({format_.value: format_ for format_ in bears}, f"evidence of {platform.value} {purpose.value}")
@@ -212,6 +229,20 @@ def _required(node: Node) -> dict[tuple[Evidence, Purpose], tuple[Format, ...]]:
             listed.refuse(f"lacks `{statement.value}`, without which there is nothing to judge")
         found[platform, purpose] = formats
     return found
+
+
+def _missing(node: Node) -> dict[Format, Cap]:
+    members = node.members(required=(Format.RASP.value,), optional=(Format.PLAY_INTEGRITY.value,))
+    return {Format(name): _cap(item) for name, item in members.items()}
+
+
+def _admits(node: Node | None) -> frozenset[Admission]:
+    if node is None:
+        return frozenset()
+    named = [item.choice(_ADMISSIONS, "admission") for item in node.items(most=len(_ADMISSIONS))]
+    if len(set(named)) < len(named):
+        node.refuse("names the same admission twice")
+    return frozenset(named)
 
 
 def _cap(node: Node) -> Cap:

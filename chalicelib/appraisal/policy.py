@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from chalicelib.appraisal.claims import Evidence
 from chalicelib.appraisal.conditions import Condition
@@ -60,6 +61,12 @@ class AttackLibraries:
     digests: frozenset[str] = frozenset()
 
 
+class Admission(StrEnum):
+    """Evidence that is refused unless a policy admits it by name."""
+
+    ANDROID_ATTEST_KEYS = "android_attest_keys"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """`digest`: hex SHA-256 of the document. `advice`: by tier, then by action, with "*" always there.
@@ -74,6 +81,7 @@ class Policy:
     advice: Mapping[Tier, Mapping[str, Advice]]
     attack_libraries: AttackLibraries
     oldest_status_list: timedelta | None
+    admits: frozenset[Admission] = frozenset()
 
     @property
     def id(self) -> str:

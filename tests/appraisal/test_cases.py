@@ -1,8 +1,10 @@
 """policies/cases: claims and the verdict that analysts expect of them, and no reason without a case."""
 
+import json
 from pathlib import Path
 
 import pytest
+import rfc8785
 
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.yaml_source import Source
@@ -16,7 +18,7 @@ from chalicelib.model.submission import Format
 FOLDER = Path(__file__).resolve().parents[2] / "policies/cases"
 FILES = sorted(FOLDER.glob("*.yaml"))
 CASE_MEMBERS = {
-    "case", "platform", "change", "absent", "without_rasp", "tier", "reasons", "vector", "advice",
+    "case", "platform", "change", "absent", "without", "tier", "reasons", "vector", "advice",
 }  # fmt: skip
 TYPES = {Kind.TRUTH: bool, Kind.NUMBER: int, Kind.TEXT: str, Kind.LABEL: str, Kind.LEVEL: str}
 
@@ -25,7 +27,7 @@ def cases():
     found = []
     for file in FILES:
         document = Source(file).root.value
-        assert set(document) == {"policy", "platform", "sound", "cases"}
+        assert set(document) - {"amend"} == {"policy", "platform", "sound", "cases"}
         found += [pytest.param(document, case, id=f"{file.stem}: {case['case']}") for case in document["cases"]]
     return found
 
@@ -36,8 +38,8 @@ def claims_of(document, case):
     assert changed.keys() <= document["sound"].keys(), "a case changes what the sound phone states"
     assert absent <= document["sound"].keys()
     claims = {name: value for name, value in {**document["sound"], **changed}.items() if name not in absent}
-    if case.get("without_rasp"):
-        claims = {name: value for name, value in claims.items() if REGISTRY[name].evidence is not Evidence.RASP}
+    without = {Evidence(kind) for kind in case.get("without", [])}
+    claims = {name: value for name, value in claims.items() if REGISTRY[name].evidence not in without}
     for name, value in claims.items():
         claim = REGISTRY[name]
         assert type(value) is TYPES[claim.kind], name
@@ -45,10 +47,22 @@ def claims_of(document, case):
     return claims
 
 
+def merged(value, changes):
+    """`changes` in `value`, member by member, as a team would edit the policy."""
+    if not isinstance(value, dict) or not isinstance(changes, dict):
+        return changes
+    return value | {name: merged(value.get(name), change) for name, change in changes.items()}
+
+
+def policy_of(document):
+    policy = compile_policy(FOLDER / document["policy"])
+    return load_policy(rfc8785.dumps(merged(json.loads(policy), document.get("amend", {}))))
+
+
 @pytest.mark.parametrize(("document", "case"), cases())
 def test_the_verdict_is_the_expected_one(document, case):
     assert case.keys() <= CASE_MEMBERS
-    policy = load_policy(compile_policy(FOLDER / document["policy"]))
+    policy = policy_of(document)
     platform = Format(case.get("platform", document["platform"]))
     verdict = judge(claims_of(document, case), platform=platform, policy=policy)
 

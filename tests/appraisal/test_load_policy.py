@@ -6,10 +6,11 @@ from copy import deepcopy
 import pytest
 import rfc8785
 
-from chalicelib.appraisal import PolicyInvalid, load_policy
+from chalicelib.appraisal import Admission, PolicyInvalid, load_policy
 from chalicelib.appraisal.appraiser import judge
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
-from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Evidence
+from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Evidence
+from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier, Vector
 from chalicelib.model.verdict import Submodule, Verdict
@@ -72,7 +73,7 @@ BROKEN = {
     ),
     "libraries are asked for and none is listed": (
         dropped("attack_libraries"),
-        "$.rules[20].when",
+        "$.rules[37].when",
         "no `attack_libraries`",
     ),
     "an empty absent": (first_rule(absent={}), "$.rules[0].absent", "says nothing"),
@@ -182,14 +183,37 @@ BROKEN = {
     ),
     "a component affirmed twice": (
         lambda draft: draft["affirms"].append(deepcopy(draft["affirms"][0])),
-        "$.affirms[8]",
+        "$.affirms[10]",
         "a second time",
     ),
     "a rule's name twice": (
         lambda draft: draft["rules"].append(deepcopy(draft["rules"][0])),
-        "$.rules[22].rule",
+        "$.rules[39].rule",
         "like an earlier rule",
     ),
+    "integrity tokens are affirmed and no rule weighs them": (
+        lambda draft: draft.update(rules=[item for item in draft["rules"] if not item["rule"].startswith("play")]),
+        "$",
+        "has no rule on play_integrity evidence",
+    ),
+    "integrity tokens are required, and nothing follows without them": (
+        lambda draft: (draft["required"]["android"]["renew"].append("play_integrity"),
+                       draft["missing"].pop("play_integrity")),
+        "$",
+        "requires play_integrity, and does not say under `missing`",
+    ),
+    "integrity tokens of Apple phones": (
+        lambda draft: draft["required"]["apple"]["renew"].append("play_integrity"),
+        "$.required.apple.renew",
+        "2 at most",
+    ),
+    "an unknown admission": (
+        lambda draft: draft.update(admits=["software_keys"]), "$.admits[0]", "is no admission"
+    ),
+    "an admission twice": (
+        lambda draft: draft.update(admits=["android_attest_keys"] * 2), "$.admits", "1 at most"
+    ),
+    "nothing admitted": (lambda draft: draft.update(admits=[]), "$.admits", "empty list"),
     "a cap of high": (
         lambda draft: draft["missing"]["rasp"].update(tier="high"), "$.missing.rasp.tier", "caps nothing"
     ),
@@ -294,6 +318,27 @@ def test_what_is_not_a_canonical_object_is_refused_at_the_root(document):
     assert refused.value.path == "$"
 
 
+def without_integrity_tokens(draft):
+    for part in ("affirms", "rules"):
+        draft[part] = [item for item in draft[part] if not any(name.startswith("play_") for name in item["when"])]
+    del draft["missing"]["play_integrity"]
+
+
+def test_a_policy_older_than_integrity_tokens_still_loads_and_gives_them_nothing(draft):
+    without_integrity_tokens(draft)
+    claims = {"play_integrity.status": "fresh", "play_integrity.meets_device_integrity": True}
+    verdict = judge(claims, platform=Format.INSTANCE, policy=load_policy(rfc8785.dumps(draft)))
+    tiers = {submodule.format: submodule.tier for submodule in verdict.submodules}
+    assert tiers[Format.PLAY_INTEGRITY] is Tier.NONE
+    assert AppraisalReason.NOT_CONFIRMED in verdict.reasons
+
+
+def test_nothing_is_admitted_unless_it_is_named(draft, baseline):
+    assert baseline.admits == frozenset()
+    draft["admits"] = ["android_attest_keys"]
+    assert load_policy(rfc8785.dumps(draft)).admits == {Admission.ANDROID_ATTEST_KEYS}
+
+
 def test_members_in_another_order_are_another_text(baseline_document):
     reordered = json.dumps(dict(reversed(json.loads(baseline_document).items())), separators=(",", ":")).encode()
     with pytest.raises(PolicyInvalid, match="not canonical"):
@@ -334,7 +379,7 @@ def test_no_verdict_with_one_reason_is_longer_than_the_budget_says(baseline, pla
     kind, _ = STATEMENTS[platform]
     submodules = tuple(
         Submodule(format=format_, tier=tier, vector=Vector(dict.fromkeys(touched(baseline, evidence), 97)))
-        for evidence, format_ in ((kind, platform), (Evidence.RASP, Format.RASP))
+        for evidence, format_ in ((kind, platform), *((Evidence(beside), beside) for beside in BESIDE[kind]))
     )
     longest = max((outcome.reason for _, outcome in outcomes(baseline)), key=len)
     verdict = Verdict(
@@ -364,7 +409,7 @@ def test_a_policy_whose_verdicts_might_not_fit_is_refused(draft):
 
 
 def test_a_verdict_near_the_bound_is_told_whole_with_its_worst_reason(draft):
-    long_advice(draft, actions=2)
+    draft["advice"]["an-action-of-our-own-to-fill-up"] = draft["advice"]["transfer"]
     policy = load_policy(rfc8785.dumps(draft))
     claims = {name: "detected" for name, claim in REGISTRY.items() if "detected" in claim.labels}
     claims |= {"apple.app_registered": False, "apple.environment_registered": False, "apple.environment": "development"}

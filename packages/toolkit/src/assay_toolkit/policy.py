@@ -78,8 +78,12 @@ def _described(loaded: Policy) -> list[str]:
         lines.append(f"  {rule.name}: {_outcome(rule.outcome)}")
         if rule.absent != rule.outcome:
             lines.append(f"  {rule.name}: absent: {_outcome(rule.absent) if rule.absent else 'ignored'}")
-    lines += ["", "Without a RASP report:"]
-    lines += [f"  at most {cap.tier.ear_status}, {_reason(cap.reason)}" for cap in loaded.missing.values()]
+    lines += ["", "Where it is required and missing:"]
+    lines += [
+        f"  {format_.value}: at most {cap.tier.ear_status}, {_reason(cap.reason)}"
+        for format_, cap in loaded.missing.items()
+    ]
+    lines += ["", f"Admits: {', '.join(sorted(loaded.admits)) or 'nothing that is refused by default'}"]
     lines += ["", "Advice:"]
     for tier, by_action in loaded.advice.items():
         lines += [f"  {tier.ear_status}: {action}: {_advice(advice)}" for action, advice in by_action.items()]

@@ -8,9 +8,10 @@ import json
 from typing import Any
 
 from chalicelib.appraisal.ar4si import VALUES
-from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Claim, Evidence, Kind
+from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, Evidence, Kind
 from chalicelib.appraisal.conditions import OPERATORS
 from chalicelib.appraisal.load_advice import TIERS
+from chalicelib.appraisal.policy import Admission
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Component, Tier
@@ -30,7 +31,9 @@ def policy_schema() -> _Schema:
                 "version": {"const": 1},
                 "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"},
                 "required": _object({platform.value: _purposes(platform) for platform in platforms}),
-                "missing": _object({Format.RASP.value: _object({"tier": _cap_tiers(), "reason": _ref("reason")})}),
+                "missing": _object(
+                    {Format.RASP.value: _ref("cap")}, optional={Format.PLAY_INTEGRITY.value: _ref("cap")}
+                ),
                 "affirms": _list(_object({"component": _ref("component"), "as": _ref("value"), "when": _ref("when")})),
                 "rules": _list(
                     _object(
@@ -45,6 +48,7 @@ def policy_schema() -> _Schema:
                 },
             },
             optional={
+                "admits": _list({"enum": list(Admission)}),
                 "attack_libraries": _object(
                     {}, optional={"names": _list({"type": "string"}), "digests": _list({"type": "string"})}
                 ),
@@ -52,6 +56,7 @@ def policy_schema() -> _Schema:
             },
         ),
         "$defs": {
+            "cap": _object({"tier": _cap_tiers(), "reason": _ref("reason")}),
             "component": {"enum": list(Component)},
             "value": {"enum": sorted({name for values in VALUES.values() for name in values})},
             "reason": {
@@ -99,7 +104,7 @@ def _list(items: _Schema) -> _Schema:
 def _purposes(platform: Evidence) -> _Schema:
     return _object(
         {
-            purpose.value: _list({"enum": [statement.value, Format.RASP.value]})
+            purpose.value: _list({"enum": [statement.value, *BESIDE[platform]]})
             for statement, (evidence, purpose) in STATEMENTS.items()
             if evidence is platform
         }

@@ -30,7 +30,10 @@ class AuthorizationList:
         listed = der.members(value, tag=der.SET, field=_field(tag))
         if len(listed) > _MAX_SET:
             raise Malformed(f"{_field(tag)} has too many values")
-        return tuple(sorted(der.integer(member, field=_field(tag)) for member in listed))
+        numbers = sorted(der.integer(member, field=_field(tag)) for member in listed)
+        if len(set(numbers)) != len(numbers):
+            raise Malformed(f"{_field(tag)} has a value twice")
+        return tuple(numbers)
 
     def octets(self, tag: int) -> bytes | None:
         value = self.values.get(tag)

@@ -24,7 +24,7 @@ _ENUMERATED: Final = b"\x0a"
 # X.690 section 8.1.2.4: a leading octet whose five low bits are all ones announces a tag number above 30.
 _HIGH_TAG: Final = 0x1F
 _CONTEXT_CONSTRUCTED: Final = 0xA0
-_MAX_INTEGER_BYTES: Final = 16  # KeyMint's integers are 64 bits; a longer one only costs time
+_MAX_INTEGER_BYTES: Final = 9  # KeyMint's integers are 64 bits, without a sign; a longer one fits no column either
 
 _Shape = TypeVar("_Shape")
 
@@ -49,7 +49,8 @@ def one(data: bytes, *, field: str) -> Tlv:
 
 def raw(value: Tlv) -> bytes:
     """The value's own bytes, header included: lengths in DER have one spelling, so these are the bytes that came."""
-    return value.tag_bytes + length(len(value.data)) + bytes(value.data)
+    contents = bytes(value.data)
+    return value.tag_bytes + length(len(contents)) + contents
 
 
 def members(value: Tlv, *, tag: bytes, field: str) -> list[Tlv]:

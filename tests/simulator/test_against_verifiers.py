@@ -17,18 +17,20 @@ from assay_toolkit.simulator.key_description import KeyParameters
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.play_integrity import CLASSIC_SECRET, PlayServices, SimulatedPlay
 from assay_toolkit.simulator.rasp import CHECKS
-from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_RECEIPT_ROOT_PEM, APPLE_ROOT_PEM
 from assay_toolkit.simulator.submission import ProtectedRequest
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.endorsements.anchors import anchors_from_pem
 from chalicelib.model.claims import (
     AppleEnvironment,
+    AppleReceiptKind,
     Provisioning,
     SecurityLevel,
     VerifiedAndroidKey,
     VerifiedAppleAssertion,
     VerifiedAppleAttestation,
     VerifiedBootState,
+    VerifiedReceipt,
 )
 from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
@@ -43,6 +45,7 @@ CHALLENGE = bytes(range(32))
 OTHER_CHALLENGE = bytes(range(32, 64))
 ANDROID_ANCHORS = anchors_from_pem(ANDROID_ROOT_PEM, name="simulator-android")
 APPLE_ANCHORS = anchors_from_pem(APPLE_ROOT_PEM, name="simulator-apple")
+RECEIPT_ANCHORS = anchors_from_pem(APPLE_RECEIPT_ROOT_PEM, name="simulator-receipts")
 PLAY = PlayServices(play=SimulatedPlay(clock=lambda: NOW))
 PLAY_KEYS = read_secret(json.dumps({"classic": CLASSIC_SECRET}).encode()).classic
 PHONES = {Platform.ANDROID: AndroidPhone, Platform.APPLE: ApplePhone}
@@ -234,6 +237,35 @@ def test_a_defect_is_refused_for_its_reason(make_phone, tamper, platform):
     assert outcome.reason == tamper.expected, outcome.detail
 
 
+RECEIPT_CASES = [tamper for tamper in TAMPERS if tamper.outcome is Outcome.RECEIPT_REFUSED]
+
+
+def _verify_receipt(attestation):
+    return app_attest.verify_receipt(
+        attestation.receipt,
+        app_id=attestation.app_id,
+        public_key=attestation.public_key,
+        anchors=RECEIPT_ANCHORS,
+        now=NOW,
+    )
+
+
+def test_a_sound_iphones_receipt_verifies(make_phone):
+    _, _, attestation = _verify(make_phone(Platform.APPLE).build_enrolment(challenge=CHALLENGE))
+    receipt = _verify_receipt(attestation)
+    assert isinstance(receipt, VerifiedReceipt)
+    assert (receipt.kind, receipt.risk_metric, receipt.created_at) == (AppleReceiptKind.ATTEST, None, NOW)
+
+
+@pytest.mark.parametrize("tamper", RECEIPT_CASES, ids=[tamper.name for tamper in RECEIPT_CASES])
+def test_a_receipts_defect_costs_the_receipt_and_not_the_attestation(make_phone, tamper):
+    phone, stranger = make_phone(Platform.APPLE), make_phone(Platform.APPLE)
+    _, _, attestation = _verify(tamper.build(phone=phone, stranger=stranger, challenge=CHALLENGE))
+    refused = _verify_receipt(attestation)
+    assert isinstance(refused, Refused)
+    assert refused.reason == tamper.expected, refused.detail
+
+
 def test_without_a_root_of_trust_the_key_verifies_and_says_so(make_phone):
     tamper = next(tamper for tamper in TAMPERS if tamper.outcome is Outcome.APPRAISED)
     platform = Platform.ANDROID
@@ -244,7 +276,7 @@ def test_without_a_root_of_trust_the_key_verifies_and_says_so(make_phone):
 
 def test_every_expected_reason_is_one_of_the_registry():
     for tamper in TAMPERS:
-        registry = RefusalReason if tamper.outcome is Outcome.REFUSED else AppraisalReason
+        registry = AppraisalReason if tamper.outcome is Outcome.APPRAISED else RefusalReason
         assert tamper.expected in set(registry)
 
 

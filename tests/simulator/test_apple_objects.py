@@ -1,8 +1,9 @@
 """App Attest objects verify by ordinary means, and have the layout of genuine ones."""
 
 import hashlib
+import re
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cbor2
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from assay_toolkit.simulator import apple, roots
+from assay_toolkit.simulator import apple, apple_receipt, roots
 from assay_toolkit.simulator.apple_parameters import DEVELOPMENT, AppleParameters, Launch
 from assay_toolkit.simulator.keys import p256_key
 
@@ -126,34 +127,88 @@ def _verify(assertion, client_data_hash):
     KEY.public_key().verify(assertion["signature"], nonce, ec.ECDSA(hashes.SHA256()))
 
 
-def test_openssl_verifies_the_receipt_and_its_fields_are_those_of_a_genuine_one(tmp_path):
+def _receipt():
+    return _attest()["attStmt"]["receipt"]
+
+
+def _refreshed(receipt, risk_metric=4):
+    return apple_receipt.refreshed(receipt_of=receipt, risk_metric=risk_metric, created_at=NOW + timedelta(days=2))
+
+
+@pytest.mark.parametrize(
+    ("make", "fields"),
+    [
+        (_receipt, ["02", "03", "04", "05", "06", "07", "0C", "15"]),
+        (lambda: _refreshed(_receipt()), ["02", "03", "04", "05", "06", "07", "0C", "11", "13", "15"]),
+    ],
+    ids=["ATTEST", "RECEIPT"],
+)
+def test_openssl_verifies_a_receipt_and_its_fields_are_those_of_a_genuine_one(tmp_path, make, fields):
     receipt, root, content = tmp_path / "receipt.der", tmp_path / "root.pem", tmp_path / "content.der"
-    receipt.write_bytes(_attest()["attStmt"]["receipt"])
-    root.write_bytes(roots.APPLE_ROOT_PEM)
-    at = str(int(NOW.timestamp()))
-    subprocess.run(
-        [
-            "openssl",
-            "cms",
-            "-verify",
-            "-inform",
-            "DER",
-            "-in",
-            receipt,
-            "-CAfile",
-            root,
-            "-purpose",
-            "any",
-            "-attime",
-            at,
-            "-out",
-            content,
-        ],
-        check=True,
-        capture_output=True,
-    )
+    receipt.write_bytes(make())
+    root.write_bytes(roots.APPLE_RECEIPT_ROOT_PEM)
+    verify = ["openssl", "cms", "-verify", "-inform", "DER", "-in", receipt, "-CAfile", root, "-purpose", "any"]
+    at = ["-attime", str(int(NOW.timestamp()))]
+    subprocess.run([*verify, *at, "-out", content], check=True, capture_output=True)
     run = subprocess.run(
         ["openssl", "asn1parse", "-inform", "DER", "-in", content], check=True, capture_output=True, text=True
     )
     at_depth_2 = [line.rsplit(":", 1)[-1] for line in run.stdout.splitlines() if ":d=2" in line and "INTEGER" in line]
-    assert sorted(at_depth_2[::2]) == ["02", "03", "04", "05", "06", "07", "0C", "15"]
+    assert sorted(at_depth_2[::2]) == fields
+
+
+@pytest.mark.parametrize(
+    ("genuine", "make"),
+    [
+        ("receipt_ios_14.4_e71867d3.der", _receipt),
+        ("receipt_ios_14.2_ee47d147.der", lambda: _refreshed(_receipt())),
+    ],
+    ids=["ATTEST", "RECEIPT"],
+)
+def test_a_receipt_has_the_layout_of_a_genuine_one_outside_its_certificates(genuine, make, tmp_path):
+    layouts = []
+    for number, receipt in enumerate((_genuine(f"devicecheck_appattest/{genuine}"), make())):
+        path = tmp_path / f"{number}.der"
+        path.write_bytes(receipt)
+        run = subprocess.run(
+            ["openssl", "asn1parse", "-inform", "DER", "-in", path], check=True, capture_output=True, text=True
+        )
+        # Depth, whether the length is indefinite, and the type; deeper than that are certificates and names.
+        lines = [
+            re.match(r".*:d=(\d+) +hl=\d+ l= *(\w+) (\w+): +([^:]+?)(?: {2,}|$|:|\[HEX)", line)
+            for line in run.stdout.splitlines()
+        ]
+        layouts.append(
+            [(m[1], m[2] == "inf", m[3], m[4].strip()) for m in lines if m and (int(m[1]) < 5 or m[2] == "inf")]
+        )
+    assert layouts[0] == layouts[1]
+
+
+def test_a_receipt_is_exchanged_again_and_again():
+    fields = apple_receipt.read_fields(_refreshed(_refreshed(_receipt(), risk_metric=1), risk_metric=12))
+    assert fields[apple_receipt.RISK_METRIC] == b"12"
+    assert fields[apple_receipt.KIND] == b"RECEIPT"
+    assert fields[apple_receipt.APP_ID] == AppleParameters().app_id.encode()
+    assert fields[apple_receipt.CREATED] == b"2026-11-24T12:00:00.000Z"
+    assert fields[apple_receipt.NOT_BEFORE] == b"2026-11-25T12:00:00.000Z"
+    assert fields[apple_receipt.EXPIRES] == b"2027-02-22T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: b"",
+        lambda _: b"a receipt",
+        lambda receipt: receipt[:-1],
+        lambda receipt: receipt[:50],
+        lambda receipt: receipt.replace(b"ATTEST", b"ATTESU"),
+    ],
+)
+def test_only_a_receipt_of_the_simulator_is_exchanged(change):
+    with pytest.raises(ValueError, match="not a receipt of the simulator"):
+        _refreshed(change(_receipt()))
+
+
+def test_a_genuine_receipt_is_not_exchanged():
+    with pytest.raises(ValueError, match="not a receipt of the simulator"):
+        _refreshed(_genuine("devicecheck_appattest/receipt_ios_14.4_e71867d3.der"))

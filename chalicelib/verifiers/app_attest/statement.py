@@ -1,8 +1,8 @@
 """The two CBOR objects of App Attest, decoded to types and believed in nothing.
 
 Every member is accounted for. Attestation: `fmt`, `attStmt` {`x5c`, `receipt`} and `authData`. Assertion: `signature`
-and `authenticatorData`. The receipt is relayed and may be absent; all others are required and verified. No signature
-covers these outer maps, so that a further member would be anybody's word: it is refused, not ignored.
+and `authenticatorData`. All are required; the receipt is relayed, whatever it holds, and all others are verified. No
+signature covers these outer maps, so that a further member would be anybody's word: it is refused, not ignored.
 """
 
 from collections.abc import Set as AbstractSet
@@ -24,7 +24,7 @@ class UnverifiedAttestation:
     """`x5c`: DER certificates, credential certificate first, as many as came."""
 
     x5c: tuple[bytes, ...]
-    receipt: bytes | None
+    receipt: bytes
     authenticator_data: bytes
 
 
@@ -41,13 +41,13 @@ def decode_attestation(data: bytes) -> UnverifiedAttestation:
     members = _map(cbor.loads(data, max_bytes=_MAX_ATTESTATION), "attestation", required={"fmt", "attStmt", "authData"})
     if members["fmt"] != _FORMAT:
         raise Malformed("attestation: fmt is not apple-appattest")
-    statement = _map(members["attStmt"], "attStmt", required={"x5c"}, optional={"receipt"})
+    statement = _map(members["attStmt"], "attStmt", required={"x5c", "receipt"})
     x5c = statement["x5c"]
     if not isinstance(x5c, list):
         raise Malformed("attStmt: x5c is not an array")
     return UnverifiedAttestation(
         x5c=tuple(_bytes(certificate, "x5c") for certificate in x5c),
-        receipt=_bytes(statement["receipt"], "receipt") if "receipt" in statement else None,
+        receipt=_bytes(statement["receipt"], "receipt"),
         authenticator_data=_bytes(members["authData"], "authData"),
     )
 
@@ -61,12 +61,10 @@ def decode_assertion(data: bytes) -> UnverifiedAssertion:
     )
 
 
-def _map(
-    value: cbor.CborValue, name: str, *, required: AbstractSet[str], optional: AbstractSet[str] = frozenset()
-) -> dict[int | str, cbor.CborValue]:
+def _map(value: cbor.CborValue, name: str, *, required: AbstractSet[str]) -> dict[int | str, cbor.CborValue]:
     if not isinstance(value, dict):
         raise Malformed(f"{name}: not a map")
-    if not required <= value.keys() <= required | optional:
+    if value.keys() != required:
         raise Malformed(f"{name}: a member is missing or not of the schema")
     return value
 

@@ -71,18 +71,23 @@ def attestation_members(
 def authenticator_data(key: ec.EllipticCurvePublicKey, parameters: AppleParameters) -> bytes:
     """WebAuthn section 6.1: rpIdHash, flags, signCount, then attested credential data (section 6.5.1)."""
     credential_id = parameters.credential_id or key_id(key)
-    numbers = key.public_numbers()
-    cose_key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}
     return b"".join(
         (
             _head(app_id=parameters.app_id, counter=parameters.counter),
             parameters.aaguid,
             len(credential_id).to_bytes(2),
             credential_id,
-            cbor2.dumps(cose_key),
+            cose_key(key),
             parameters.launch.encode() if parameters.launch else b"",
+            parameters.surplus,
         )
     )
+
+
+def cose_key(key: ec.EllipticCurvePublicKey) -> bytes:
+    """RFC 9053 section 7.1.1: EC2, ES256, P-256, x, y."""
+    numbers = key.public_numbers()
+    return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)})
 
 
 def make_assertion(

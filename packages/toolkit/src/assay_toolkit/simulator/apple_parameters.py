@@ -33,7 +33,8 @@ class Launch:
 class AppleParameters:
     """The defaults are those of a sound phone with an App Store build.
 
-    `app_id`: "<team>.<bundle>". `credential_id` None: the key's own id. `launch` None: iOS before 27.
+    `app_id`: "<team>.<bundle>". `credential_id` None: the key's own id. `launch` None: iOS before 27. `surplus`: what
+    follows all that, in defects.
     """
 
     app_id: str = "A1B2C3D4E5.com.example.bank"
@@ -43,3 +44,4 @@ class AppleParameters:
     os_version: str = "26.1"
     os_build: str = "23B85"
     launch: Launch | None = None
+    surplus: bytes = b""

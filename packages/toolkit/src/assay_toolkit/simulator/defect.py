@@ -15,10 +15,12 @@ class Purpose(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a reason shows: no token, or a verdict that names it."""
+    """How a reason shows: no token, a verdict that names it, or a receipt that counts as none: then the token is as
+    ever and the risk metric is missing."""
 
     REFUSED = "refused"
     APPRAISED = "appraised"
+    RECEIPT_REFUSED = "receipt_refused"
 
 
 Make = Callable[[Phone, Phone, bytes], Submission]

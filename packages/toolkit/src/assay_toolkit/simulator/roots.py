@@ -35,6 +35,12 @@ def apple_root() -> Authority:
     return _root("Assay simulated App Attestation root", p384=True)
 
 
+@cache
+def apple_receipt_root() -> Authority:
+    """What Apple Root CA - G3 is to the receipts of real phones."""
+    return _root("Assay simulated Apple receipt root", p384=True)
+
+
 def foreign_root(genuine: Authority) -> Authority:
     """Another key under the same name, serial and dates: what a forger makes who reads names only."""
     certificate = genuine.certificates[-1]
@@ -59,3 +65,4 @@ def _root(label: str, *, p384: bool) -> Authority:
 ANDROID_ROOT_PEM = android_root().root_pem
 ANDROID_SOFTWARE_ROOT_PEM = android_software_root().root_pem
 APPLE_ROOT_PEM = apple_root().root_pem
+APPLE_RECEIPT_ROOT_PEM = apple_receipt_root().root_pem

@@ -8,11 +8,18 @@ from assay_toolkit.simulator.defect import Tamper
 from assay_toolkit.simulator.tamper_android import ANDROID_TAMPERS
 from assay_toolkit.simulator.tamper_apple import APPLE_TAMPERS
 from assay_toolkit.simulator.tamper_play_integrity import PLAY_INTEGRITY_TAMPERS
+from assay_toolkit.simulator.tamper_receipt import RECEIPT_TAMPERS
 from assay_toolkit.simulator.tamper_submission import SUBMISSION_TAMPERS
 
 __all__ = ["TAMPERS", "Tamper", "find"]
 
-TAMPERS: tuple[Tamper, ...] = (*SUBMISSION_TAMPERS, *ANDROID_TAMPERS, *APPLE_TAMPERS, *PLAY_INTEGRITY_TAMPERS)
+TAMPERS: tuple[Tamper, ...] = (
+    *SUBMISSION_TAMPERS,
+    *ANDROID_TAMPERS,
+    *APPLE_TAMPERS,
+    *RECEIPT_TAMPERS,
+    *PLAY_INTEGRITY_TAMPERS,
+)
 
 
 def find(name: str, *, platform: Platform) -> Tamper:

@@ -9,8 +9,9 @@ from typing import Any
 import cbor2
 
 from assay_toolkit.simulator import roots
+from assay_toolkit.simulator.apple import cose_key
 from assay_toolkit.simulator.apple_certificates import intermediate_under
-from assay_toolkit.simulator.apple_parameters import DEVELOPMENT
+from assay_toolkit.simulator.apple_parameters import DEVELOPMENT, Launch
 from assay_toolkit.simulator.apple_phone import ApplePhone, attestation_statement
 from assay_toolkit.simulator.base_phone import Phone
 from assay_toolkit.simulator.conditions import FOREIGN_TEAM, Platform
@@ -22,10 +23,10 @@ from assay_toolkit.simulator.tamper_submission import another
 _APPLE = frozenset({Platform.APPLE})
 
 # Of the phone, a stranger, and the binding of the phone's submission.
-_Statement = Callable[[ApplePhone, ApplePhone, bytes], dict[str, object]]
+MakeStatement = Callable[[ApplePhone, ApplePhone, bytes], dict[str, object]]
 
 
-def _with(make_statement: _Statement, purpose: Purpose) -> Make:
+def with_statement(make_statement: MakeStatement, purpose: Purpose) -> Make:
     """A submission that is right but for its statement, which is made for the submission's own binding."""
 
     def make(phone: Phone, stranger: Phone, challenge: bytes) -> Submission:
@@ -85,26 +86,61 @@ def _expired_certificate(phone: ApplePhone, _stranger: ApplePhone, binding: byte
 
 
 def _third_certificate(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
-    attestation = _decoded(phone.attestation_statement(binding=binding), "attestation")
+    attestation = decoded(phone.attestation_statement(binding=binding), "attestation")
     attestation["attStmt"]["x5c"].append(roots.apple_root().chain_der[0])
     return attestation_statement(key_id=phone.key_id, attestation=cbor2.dumps(attestation))
 
 
 def _flipped_signature(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
-    attestation = _decoded(phone.attestation_statement(binding=binding), "attestation")
+    attestation = decoded(phone.attestation_statement(binding=binding), "attestation")
     x5c = attestation["attStmt"]["x5c"]
     x5c[0] = _last_bit_flipped(x5c[0])
     return attestation_statement(key_id=phone.key_id, attestation=cbor2.dumps(attestation))
 
 
 def _truncated_map(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
-    attestation = cbor2.dumps(_decoded(phone.attestation_statement(binding=binding), "attestation"))
+    attestation = cbor2.dumps(decoded(phone.attestation_statement(binding=binding), "attestation"))
     return attestation_statement(key_id=phone.key_id, attestation=attestation[:-1])
 
 
 def _trailing_byte(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
-    attestation = cbor2.dumps(_decoded(phone.attestation_statement(binding=binding), "attestation"))
+    attestation = cbor2.dumps(decoded(phone.attestation_statement(binding=binding), "attestation"))
     return attestation_statement(key_id=phone.key_id, attestation=attestation + b"\x00")
+
+
+def _swapped_certificates(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    attestation = decoded(phone.attestation_statement(binding=binding), "attestation")
+    attestation["attStmt"]["x5c"].reverse()
+    return attestation_statement(key_id=phone.key_id, attestation=cbor2.dumps(attestation))
+
+
+def _root_as_intermediate(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    root = roots.apple_root()
+    attestation = decoded(phone.attestation_statement(binding=binding, issuer=root), "attestation")
+    attestation["attStmt"]["x5c"].append(root.chain_der[0])
+    return attestation_statement(key_id=phone.key_id, attestation=cbor2.dumps(attestation))
+
+
+def _second_key(phone: ApplePhone, stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    parameters = replace(phone.apple_parameters(), surplus=cose_key(stranger.app_attest_key.public_key()))
+    return phone.attestation_statement(binding=binding, parameters=parameters)
+
+
+def _truncated_launch(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    parameters = replace(phone.apple_parameters(), launch=None, surplus=Launch().encode()[:-1])
+    return phone.attestation_statement(binding=binding, parameters=parameters)
+
+
+def _repeated_member(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    attestation = cbor2.dumps(decoded(phone.attestation_statement(binding=binding), "attestation"))
+    again = cbor2.dumps("fmt") + cbor2.dumps("apple-appattest")
+    return attestation_statement(key_id=phone.key_id, attestation=b"\xa4" + attestation[1:] + again)
+
+
+def _no_receipt(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
+    attestation = decoded(phone.attestation_statement(binding=binding), "attestation")
+    del attestation["attStmt"]["receipt"]
+    return attestation_statement(key_id=phone.key_id, attestation=cbor2.dumps(attestation))
 
 
 def _stale_counter(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
@@ -114,7 +150,7 @@ def _stale_counter(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> 
 
 def _flipped_assertion(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
     statement = phone.assertion_statement(binding=binding)
-    assertion = _decoded(statement, "assertion")
+    assertion = decoded(statement, "assertion")
     assertion["signature"] = _last_bit_flipped(assertion["signature"])
     return statement | {"assertion": b64url(cbor2.dumps(assertion))}
 
@@ -125,14 +161,14 @@ def _assertion_replayed(phone: ApplePhone, _stranger: ApplePhone, binding: bytes
 
 def _truncated_assertion(phone: ApplePhone, _stranger: ApplePhone, binding: bytes) -> dict[str, object]:
     statement = phone.assertion_statement(binding=binding)
-    return statement | {"assertion": b64url(cbor2.dumps(_decoded(statement, "assertion"))[:-1])}
+    return statement | {"assertion": b64url(cbor2.dumps(decoded(statement, "assertion"))[:-1])}
 
 
 def _assertion_of_another(_phone: ApplePhone, stranger: ApplePhone, binding: bytes) -> dict[str, object]:
     return stranger.assertion_statement(binding=binding)
 
 
-def _decoded(statement: dict[str, object], member: str) -> dict[str, Any]:
+def decoded(statement: dict[str, object], member: str) -> dict[str, Any]:
     text = str(statement[member])
     decoded: dict[str, Any] = cbor2.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return decoded
@@ -142,8 +178,10 @@ def _last_bit_flipped(data: bytes) -> bytes:
     return data[:-1] + bytes([data[-1] ^ 0x01])
 
 
-def _tamper(name: str, expected: str, make: _Statement, how: str, *, purpose: Purpose = Purpose.ENROL) -> Tamper:
-    return Tamper(name=name, how=how, expected=expected, make=_with(make, purpose), platforms=_APPLE, purpose=purpose)
+def _tamper(name: str, expected: str, make: MakeStatement, how: str, *, purpose: Purpose = Purpose.ENROL) -> Tamper:
+    return Tamper(
+        name=name, how=how, expected=expected, make=with_statement(make, purpose), platforms=_APPLE, purpose=purpose
+    )
 
 
 APPLE_TAMPERS = (
@@ -204,6 +242,32 @@ APPLE_TAMPERS = (
         _flipped_signature,
         "One bit of the leaf's signature is flipped.",
     ),
+    _tamper(
+        "swapped_certificates",
+        "app_attest_chain",
+        _swapped_certificates,
+        "The intermediate stands before the credential certificate.",
+    ),
+    _tamper(
+        "root_as_intermediate",
+        "app_attest_chain",
+        _root_as_intermediate,
+        "The root signed the credential certificate itself, and comes in the intermediate's place.",
+    ),
+    _tamper(
+        "second_key",
+        "app_attest_malformed",
+        _second_key,
+        "A second key, another phone's, follows the attested one in what Apple vouches for.",
+    ),
+    _tamper(
+        "truncated_launch",
+        "app_attest_malformed",
+        _truncated_launch,
+        "The launch category and bundle version of iOS 27 are cut short by a byte.",
+    ),
+    _tamper("repeated_member", "app_attest_malformed", _repeated_member, "A member of the attestation comes twice."),
+    _tamper("no_receipt", "app_attest_malformed", _no_receipt, "The attestation's receipt is taken out."),
     _tamper("truncated_map", "app_attest_malformed", _truncated_map, "The attestation's last byte is missing."),
     _tamper("trailing_byte", "app_attest_malformed", _trailing_byte, "A byte follows the attestation."),
     _tamper(

@@ -2,9 +2,10 @@
 
 import pytest
 
+from assay_toolkit.simulator import roots
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, ANDROID_SOFTWARE_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib import config
-from chalicelib.endorsements.anchors import anchors_from_pem
+from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
 from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
 from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
 from chalicelib.model.outcome import Malfunction
@@ -71,8 +72,10 @@ def test_stand_ins_are_on_this_machine(origin):
     assert "ASSAY_VENDORS_ORIGIN" in refusal({**LOCAL, "ASSAY_VENDORS_ORIGIN": origin})
 
 
-def test_a_simulated_root_stops_production_whatever_way_it_came_in(monkeypatch):
-    monkeypatch.setattr(config, "GOOGLE_ANCHORS", GOOGLE_ANCHORS + SIMULATED)
+@pytest.mark.parametrize("anchors", [name for name, value in vars(config).items() if isinstance(value, AnchorSet)])
+@pytest.mark.parametrize("root", [name for name in vars(roots) if name.endswith("_ROOT_PEM")])
+def test_no_simulated_root_starts_production_whatever_way_it_came_in(monkeypatch, anchors, root):
+    monkeypatch.setattr(config, anchors, getattr(config, anchors) + anchors_from_pem(getattr(roots, root), name=root))
     assert "private key is public" in refusal(PRODUCTION)
 
 

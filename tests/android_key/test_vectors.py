@@ -38,12 +38,13 @@ def chain_of(entry):
     return tuple(base64.b64decode(block) for block in _PEM.findall((VECTORS / entry["file"]).read_bytes()))
 
 
-def outcome_of(entry, x5c=None):
+def outcome_of(entry, x5c=None, **options):
     return verify(
         SubmittedAndroidKey(x5c=chain_of(entry) if x5c is None else x5c),
         challenge=bytes.fromhex(entry["params"]["expected_challenge_hex"] or ""),
         anchors=GOOGLE_ANCHORS,
         now=datetime.fromisoformat(entry["params"]["verification_time"]),
+        **options,
     )
 
 
@@ -80,11 +81,8 @@ def test_claims(entry):
     assert isinstance(claims, VerifiedAndroidKey)
     assert claims.attestation_security_level == _LEVELS[parsed["attestationSecurityLevel"]]
     assert claims.key_security_level == _LEVELS[parsed["keymasterSecurityLevel"]]
-    if parsed["rootOfTrust"]:
-        del parsed["rootOfTrust"]["deviceLockedRaw"]  # how the BOOLEAN is spelt
     assert _stated(claims) == {
-        name: parsed[name]
-        for name in parsed.keys() - {"attestationSecurityLevel", "keymasterSecurityLevel", "attestationId"}
+        name: parsed[name] for name in parsed.keys() - {"attestationSecurityLevel", "keymasterSecurityLevel"}
     }
     assert claims.application_id is not None
     assert [{"name": package.name, "version": package.version} for package in claims.application_id.packages] == entry[
@@ -100,6 +98,7 @@ def _stated(claims):
         root_of_trust = {
             "verifiedBootKey": claims.root_of_trust.verified_boot_key.hex(),
             "deviceLocked": claims.root_of_trust.device_locked,
+            "deviceLockedRaw": f"{claims.root_of_trust.device_locked_raw:02x}",
             "verifiedBootState": claims.root_of_trust.verified_boot_state.name.title().replace("_S", "S"),
         }
         if claims.root_of_trust.verified_boot_hash is not None:
@@ -119,6 +118,14 @@ def _stated(claims):
         "ecCurve": claims.ec_curve,
         "creationDateTime": claims.creation_time_ms,
         "moduleHash": None if claims.module_hash is None else claims.module_hash.hex(),
+        "attestationId": claims.model
+        and {
+            "attestationIdBrand": claims.model.brand,
+            "attestationIdDevice": claims.model.device,
+            "attestationIdProduct": claims.model.product,
+            "attestationIdManufacturer": claims.model.manufacturer,
+            "attestationIdModel": claims.model.model,
+        },
     }
 
 
@@ -134,6 +141,45 @@ def test_what_refused_evidence_states_is_read_all_the_same(entry):
     assert description.attestation_version == parsed["attestationVersion"]
     assert description.attestation_security_level == _LEVELS[parsed["attestationSecurityLevel"]]
     assert description.challenge.hex() == entry["params"]["expected_challenge_hex"]
+
+
+ATTEST_KEY_CHAINS = (
+    "AttestationServer/deflate_dictionary_4_9e0adbf6",
+    "AttestationServer/deflate_dictionary_4_e7925710",
+    "AttestationServer/deflate_dictionary_5_c068bb02",
+)
+
+
+@pytest.mark.parametrize("name", ATTEST_KEY_CHAINS)
+def test_a_chain_through_an_attest_key_is_for_policy_to_admit(name):
+    entry = entry_named(name)
+    assert outcome_of(entry).reason is RefusalReason.CHAIN_EXTENDED
+    claims = outcome_of(entry, admit_attest_keys=True)
+    assert isinstance(claims, VerifiedAndroidKey)
+    assert claims.attest_key
+    assert claims.provisioning is _PROVISIONING[entry["provisioning"]]
+    assert claims.security_level.name.title().replace("box", "Box") == "StrongBox"
+    parsed = entry["expected"]["parsed"]
+    assert _stated(claims) == {
+        name: parsed[name] for name in parsed.keys() - {"attestationSecurityLevel", "keymasterSecurityLevel"}
+    }
+    assert claims.spki == read_certificate(chain_of(entry)[0]).spki
+
+
+def test_admission_changes_nothing_else():
+    for entry in ENTRIES:
+        if entry["id"] not in ATTEST_KEY_CHAINS:
+            assert outcome_of(entry, admit_attest_keys=True) == outcome_of(entry), entry["id"]
+
+
+def test_strongbox_is_certified_by_every_vendor_that_has_it():
+    levels = [
+        (claims.attestation_security_level, claims.certified_level)
+        for claims in map(outcome_of, ENTRIES)
+        if isinstance(claims, VerifiedAndroidKey)
+    ]
+    assert all((stated == 2) is (certified == 2) for stated, certified in levels)
+    assert sum(stated == 2 for stated, _ in levels) > 10
 
 
 @pytest.mark.parametrize(

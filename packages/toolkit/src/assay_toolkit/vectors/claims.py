@@ -4,6 +4,7 @@ import base64
 from typing import Any, Final
 
 from chalicelib.model.claims import (
+    AndroidModel,
     AppleValidation,
     RootOfTrust,
     SecurityLevel,
@@ -48,6 +49,7 @@ def android_claims(key: VerifiedAndroidKey) -> dict[str, Any]:
         "ecCurve": key.ec_curve,
         "creationDateTime": key.creation_time_ms,
         "moduleHash": None if key.module_hash is None else key.module_hash.hex(),
+        "attestationId": None if key.model is None else _model(key.model),
     }
 
 
@@ -82,11 +84,24 @@ def _receipt_field(number: int, value: bytes) -> str:
         return _base64(value)
 
 
+def _model(model: AndroidModel) -> dict[str, str]:
+    """The names that are stated."""
+    names = {
+        "attestationIdBrand": model.brand,
+        "attestationIdDevice": model.device,
+        "attestationIdProduct": model.product,
+        "attestationIdManufacturer": model.manufacturer,
+        "attestationIdModel": model.model,
+    }
+    return {name: value for name, value in names.items() if value is not None}
+
+
 def _root_of_trust(root: RootOfTrust) -> dict[str, Any]:
     state = root.verified_boot_state
     claims: dict[str, Any] = {
         "verifiedBootKey": root.verified_boot_key.hex(),
         "deviceLocked": root.device_locked,
+        "deviceLockedRaw": None if root.device_locked_raw is None else f"{root.device_locked_raw:02x}",
         "verifiedBootState": root.verified_boot_state_raw if state is None else _BOOT_STATES[state],
     }
     if root.verified_boot_hash is not None:

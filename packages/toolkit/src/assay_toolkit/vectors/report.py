@@ -9,11 +9,8 @@ from typing import Any, Final
 from assay_toolkit.vectors.index import Entry
 from assay_toolkit.vectors.run import UNSUPPORTED, VERIFIED, Outcome
 
-# Stated by a folder and not by the verifiers: a spelling of a BOOLEAN, identifiers of the phone, the receipt's type.
-_NOT_CLAIMED: Final = {"deviceLockedRaw", "attestationId", "receipt_type"}
-# A null here means that no second parser confirmed a value: nine phones of 2018 and 2019 state it in the hardware list,
-# where others do not look.
-_UNCONFIRMED_IF_NULL: Final = {"creationDateTime"}
+# Stated by a folder and not by the verifiers: the receipt's type.
+_NOT_CLAIMED: Final = {"receipt_type"}
 _APPLE_CLAIMS: Final = ("counter", "aaguid", "public_key_x962_b64")
 
 
@@ -58,7 +55,7 @@ def _mismatches(expected: Mapping[str, Any], outcome: Outcome) -> list[str]:
 def _differences(expected: Mapping[str, Any], claims: Mapping[str, Any], path: str) -> list[str]:
     found = []
     for name, value in expected.items():
-        if name in _NOT_CLAIMED or (value is None and name in _UNCONFIRMED_IF_NULL):
+        if name in _NOT_CLAIMED:
             continue
         claimed = claims.get(name)
         if isinstance(value, dict) and isinstance(claimed, dict):

@@ -6,13 +6,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cbor2
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from assay_toolkit.cli import main
-from assay_toolkit.simulator import apple, key_description, roots
+from assay_toolkit.simulator import apple, apple_receipt, key_description, roots
 from assay_toolkit.simulator.apple_parameters import AppleParameters, Launch
 from assay_toolkit.simulator.conditions import AndroidCondition, Condition
 from assay_toolkit.simulator.phone import AndroidPhone
@@ -34,11 +35,11 @@ def pem(chain: list[bytes]) -> bytes:
 
 
 class Folder:
-    """Five vectors: two Android chains, an attestation, an assertion, and a kind that has no verifier."""
+    """Six vectors: two Android chains, an attestation, an assertion, a receipt, and a kind that has no verifier."""
 
     def __init__(self, path: Path):
         self.path = path
-        (path / "anchors.pem").write_bytes(roots.ANDROID_ROOT_PEM + roots.APPLE_ROOT_PEM)
+        (path / "anchors.pem").write_bytes(roots.ANDROID_ROOT_PEM + roots.APPLE_ROOT_PEM + roots.APPLE_RECEIPT_ROOT_PEM)
         self.index = {
             "vectors": [
                 self.android("sound", Condition(name="sound", how="")),
@@ -47,7 +48,8 @@ class Folder:
                 ),
                 self.attestation("attested"),
                 self.assertion("asserted"),
-                self.entry("receipt", "apple_receipt", b"receipt", {}, {"verification": "verified"}),
+                self.receipt("receipted"),
+                self.entry("unknown", "a kind of next year", b"evidence", {}, {"verification": "verified"}),
             ],
             "status_lists": {"list": {"file": "status.json"}},
         }
@@ -113,6 +115,20 @@ class Folder:
         }
         return self.entry(name, "apple_assertion", evidence, params, {"verification": "verified"})
 
+    def receipt(self, name):
+        key = ec.generate_private_key(ec.SECP256R1())
+        attestation = apple.attest(key=key, client_data_hash=CHALLENGE, parameters=PARAMETERS, now=NOW)
+        evidence = apple_receipt.refreshed(
+            receipt_of=cbor2.loads(attestation)["attStmt"]["receipt"], risk_metric=2, created_at=NOW
+        )
+        fields = {
+            str(number): b64(value) if number in (3, 4, 5) else value.decode()
+            for number, value in apple_receipt.read_fields(evidence).items()
+        }
+        pem_key = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        params = {"app_id": PARAMETERS.app_id, "public_key_spki_pem": pem_key.decode()}
+        return self.entry(name, "apple_receipt", evidence, params, {"verification": "verified", "fields": fields})
+
     def named(self, name):
         return next(entry for entry in self.index["vectors"] if entry["id"] == name)
 
@@ -151,20 +167,21 @@ def test_one_line_per_vector_then_a_summary(folder):
     assert '"counter":0,"aaguid":"production"' in lines[2]
     assert '"counter":4' in lines[3]
     assert '"validation_category":4,"bundle_version":"71"' in lines[3]
-    assert lines[4] == "receipt  kind=apple_receipt  verification=unsupported  reasons=-  claims={}"
-    assert lines[5:] == [
-        "5 vectors: 1 unsupported, 4 verified",
-        "4 compared with what is expected: 4 agree, 0 do not; 1 unsupported",
+    assert '"6":"RECEIPT","7":"production"' in lines[4]
+    assert lines[5] == "unknown  kind=a kind of next year  verification=unsupported  reasons=-  claims={}"
+    assert lines[6:] == [
+        "6 vectors: 1 unsupported, 5 verified",
+        "5 compared with what is expected: 5 agree, 0 do not; 1 unsupported",
     ]
 
 
 def test_json_is_one_document(folder):
     document = json.loads(folder.run("--json").stdout)
     assert document["summary"] == {
-        "vectors": 5,
-        "verification": {"unsupported": 1, "verified": 4},
-        "compared": 4,
-        "as_expected": 4,
+        "vectors": 6,
+        "verification": {"unsupported": 1, "verified": 5},
+        "compared": 5,
+        "as_expected": 5,
         "mismatches": 0,
         "unsupported": 1,
     }
@@ -184,6 +201,7 @@ def test_without_the_anchors_nothing_simulated_is_trusted(folder):
     reasons = {item["id"]: item["reasons"] for item in json.loads(result.stdout)["vectors"]}
     assert reasons["sound"] == ["chain_root_unknown"]
     assert reasons["attested"] == ["app_attest_chain"]
+    assert reasons["receipted"] == ["apple_receipt_signature"]
 
 
 def test_works_the_same_where_nothing_is_expected(folder):
@@ -225,6 +243,11 @@ def test_order_ids_and_file_names_mean_nothing(folder):
         ("sound", {"verification": "verified", "parsed": {"rootOfTrust": None}}, "claims.rootOfTrust"),
         ("attested", {"verification": "verified", "counter": 1}, "claims.counter"),
         ("attested", {"verification": "verified", "aaguid": "development"}, "claims.aaguid"),
+        (
+            "receipted",
+            {"verification": "verified", "fields": {"6": "ATTEST"}},
+            "fields.12,fields.17,fields.19,fields.2,fields.21,fields.3,fields.4,fields.5,fields.6,fields.7",
+        ),
     ],
 )
 def test_a_mismatch_is_named_and_exits_with_1(folder, name, expected, mismatch):
@@ -245,12 +268,17 @@ def test_either_takes_both_answers(folder, name):
 
 
 def test_an_unsupported_kind_is_never_a_mismatch_nor_a_pass(folder):
-    folder.named("receipt")["expected"] = {"verification": "refused"}
-    folder.named("receipt")["kind"] = "a kind of next year"
+    folder.named("unknown")["expected"] = {"verification": "refused"}
     result = folder.run()
     assert result.exit_code == 0
-    assert "4 compared" in result.stdout
+    assert "5 compared" in result.stdout
     assert "1 unsupported" in result.stdout
+
+
+@pytest.mark.parametrize(("time", "code"), [("2026-11-22T12:00:00Z", 0), ("2027-02-21T12:00:00Z", 1)])
+def test_a_receipt_is_judged_at_the_time_that_is_told(folder, time, code):
+    folder.named("receipted")["params"]["verification_time"] = time
+    assert folder.run().exit_code == code
 
 
 def test_no_challenge_told_is_a_refusal(folder):
@@ -262,7 +290,7 @@ def test_no_challenge_told_is_a_refusal(folder):
 
 
 @pytest.mark.parametrize("evidence", [b"", b"\x00", b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"])
-@pytest.mark.parametrize("name", ["sound", "attested", "asserted"])
+@pytest.mark.parametrize("name", ["sound", "attested", "asserted", "receipted"])
 def test_broken_evidence_is_refused_and_breaks_nothing(folder, name, evidence):
     entry = folder.named(name)
     (folder.path / entry["file"]).write_bytes(evidence)
@@ -304,6 +332,11 @@ def index(document):
         folder.index = document
 
     return change
+
+
+def public_key_pem(curve):
+    key = ec.derive_private_key(7, curve).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def outside(folder):
@@ -377,6 +410,15 @@ BROKEN = {
     "key not on the curve": (
         param("asserted", "public_key_x962_b64", b64(b"\x04" + b"\x01" * 64)),
         "not a P-256 point",
+    ),
+    "receipt's key not PEM": (param("receipted", "public_key_spki_pem", "!"), "is not a public key"),
+    "receipt's key on another curve": (
+        param("receipted", "public_key_spki_pem", public_key_pem(ec.SECP384R1())),
+        "is not a P-256 key",
+    ),
+    "fields a list": (
+        lambda folder: folder.named("receipted")["expected"].update(fields=[1]),
+        "receipted: expected.fields is not an object",
     ),
     "challenge not hex": (param("sound", "expected_challenge_hex", "xyz"), "params.expected_challenge_hex is not hex"),
     "packages a text": (param("sound", "package_infos", "bank"), "params.package_infos is not a list"),
@@ -454,4 +496,4 @@ def test_the_recorded_evidence_comes_out_as_expected():
     document = json.loads(result.stdout)
     assert [(item["id"], item["mismatches"]) for item in document["vectors"] if item.get("mismatches")] == []
     assert result.exit_code == 0
-    assert document["summary"]["compared"] == 205
+    assert document["summary"]["compared"] == 221

@@ -17,9 +17,13 @@ import pytest
 from assay_toolkit.local import control, static_site
 from assay_toolkit.local.clock import ShiftableClock
 from assay_toolkit.local.stack import local_stack
+from assay_toolkit.local.vendors import Failure, Vendor, Vendors
 from assay_toolkit.simulator.answers import Attested, Problem
 from assay_toolkit.simulator.client import PhoneClient
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM
+from chalicelib import config
+from chalicelib.vendors.endpoints import stand_ins
 
 AUDIENCE = "https://api.bank.example"
 
@@ -75,9 +79,38 @@ def test_time_does_not_go_back():
 def test_the_clock_over_http(path, body, status):
     clock = ShiftableClock()
     before = clock.now()
-    with control.serving(clock) as url:
+    with control.serving(clock, Vendors(now=clock.now, status_list=b"", roots=b"")) as url:
         assert httpx.post(url + path, content=body).status_code == status
     assert (clock.now() - before >= timedelta(seconds=600)) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("body", "failing"),
+    [
+        ('{"play_integrity":"broken"}', {"apple": "silent", "play_integrity": "broken"}),
+        ('{"apple":null}', {}),
+        ('{"google_lists":null}', {"apple": "silent"}),
+        ('{"apple":"asleep"}', None),
+        ('{"apple":[]}', None),
+        ('{"samsung":"broken"}', None),
+        ("[]", None),
+    ],
+)
+def test_vendors_fail_over_http(body, failing):
+    clock = ShiftableClock()
+    vendors = Vendors(now=clock.now, status_list=b"", roots=b"")
+    vendors.failures[Vendor.APPLE] = Failure.SILENT
+    with control.serving(clock, vendors) as url:
+        answer = httpx.post(f"{url}/vendors", content=body)
+    assert answer.status_code == (400 if failing is None else 200)
+    assert vendors.failures == ({"apple": "silent"} if failing is None else failing)
+    assert failing is None or answer.json() == {"failing": failing}
+
+
+def test_the_function_asks_the_stand_ins(stack):
+    assert config.load(stack.configuration).vendors_origin == stack.vendors.origin
+    roots = httpx.get(stand_ins(stack.vendors.origin).google_roots).json()
+    assert roots == [ANDROID_ROOT_PEM.decode()]
 
 
 def test_one_body_from_many_threads_has_one_answer(stack):

@@ -58,7 +58,7 @@ def serve(
         with (
             nullcontext(sys.stderr) if log is None else log.open("a", encoding="utf-8") as stream,
             local_stack(log=stream, port=port, static_port=static_port, audience_keys=keys) as stack,
-            control.serving(stack.clock) as control_url,
+            control.serving(stack.clock, stack.vendors) as control_url,
         ):
             if ready_file is not None:
                 _write_whole(ready_file, json.dumps(reachable(stack, control_url=control_url), indent=2) + "\n")
@@ -96,6 +96,9 @@ def directions(stack: LocalStack, *, control_url: str) -> list[str]:
         "",
         "Ten minutes later:",
         f"  curl {control_url}/clock --data '{{\"seconds\": 600}}'",
+        "",
+        "An outage of Google's decode call (null ends it):",
+        f'  curl {control_url}/vendors --data \'{{"play_integrity": "broken"}}\'',
         "",
         "For `assay policy`, `assay app`, `assay endorsements` and the AWS CLI:",
         *exports,

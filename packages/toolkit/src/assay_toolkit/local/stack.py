@@ -1,5 +1,7 @@
-"""All of Assay on one machine: moto in place of AWS, the real app in front, policy and register in force."""
+"""All of Assay on one machine: moto in place of AWS, stand-ins of the vendors' servers, the real app in front, policy
+and register in force."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ import boto3
 from chalice.app import Chalice
 from chalice.local import LambdaContext, LocalChalice
 
-from assay_toolkit.local import server, static_site
+from assay_toolkit.local import server, static_site, vendors
 from assay_toolkit.local.aws import REGION, environment, local_aws
 from assay_toolkit.local.checkout import ROOT
 from assay_toolkit.local.clock import ShiftableClock
@@ -34,6 +36,8 @@ _AUTHOR: Final = "local stack"
 _REASON: Final = "what the checkout has"
 # Google's format, of a day on which nothing is revoked.
 _EMPTY_STATUS_LIST: Final = b'{"entries":{}}'
+# Also Google's format: a list of PEM certificates.
+_ROOTS: Final = json.dumps([ANDROID_ROOT_PEM.decode("ascii")]).encode()
 _NO_KEYS: Final[AudienceKeys] = {}
 
 
@@ -41,7 +45,7 @@ _NO_KEYS: Final[AudienceKeys] = {}
 class LocalStack:
     """`url`: Assay's HTTP API. `issuer`: the static endpoint, which is also `iss`. `endpoint`: the local AWS.
 
-    `configuration`: the function's environment. `clock` may be shifted.
+    `configuration`: the function's environment. `clock` may be shifted, and `vendors` told to fail.
     """
 
     url: str
@@ -49,6 +53,7 @@ class LocalStack:
     endpoint: str
     configuration: Mapping[str, str]
     clock: ShiftableClock
+    vendors: vendors.Vendors
     app: Chalice
     documents: Documents
     dynamodb: "DynamoDBClient"
@@ -82,9 +87,15 @@ def local_stack(
         s3 = boto3.client("s3")
         for name in (bucket, f"assay-{STAGE}-documents"):
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        with static_site.serving(s3=s3, bucket=bucket, port=static_port) as issuer:
-            configuration = _configuration(issuer=issuer, bucket=bucket, key_arn=key["KeyMetadata"]["Arn"])
-            clock = ShiftableClock()
+        clock = ShiftableClock()
+        stand_ins = vendors.Vendors(now=clock.now, status_list=_EMPTY_STATUS_LIST, roots=_ROOTS)
+        with (
+            static_site.serving(s3=s3, bucket=bucket, port=static_port) as issuer,
+            vendors.serving(stand_ins) as vendors_origin,
+        ):
+            configuration = _configuration(
+                issuer=issuer, bucket=bucket, key_arn=key["KeyMetadata"]["Arn"], vendors_origin=vendors_origin
+            )
             documents = Documents(
                 dynamodb,
                 configuration["ASSAY_DOCUMENTS_TABLE"],
@@ -101,6 +112,7 @@ def local_stack(
                     endpoint=endpoint,
                     configuration=configuration,
                     clock=clock,
+                    vendors=stand_ins,
                     app=app,
                     documents=documents,
                     dynamodb=dynamodb,
@@ -129,7 +141,7 @@ def _app(configuration: Mapping[str, str], clock: ShiftableClock, log: TextIO) -
     return application.build(runtime, chalice=LocalChalice)
 
 
-def _configuration(*, issuer: str, bucket: str, key_arn: str) -> dict[str, str]:
+def _configuration(*, issuer: str, bucket: str, key_arn: str, vendors_origin: str) -> dict[str, str]:
     return {
         "ASSAY_STAGE": STAGE,
         "ASSAY_ISSUER": issuer,
@@ -141,6 +153,7 @@ def _configuration(*, issuer: str, bucket: str, key_arn: str) -> dict[str, str]:
         "ASSAY_DOCUMENTS_BUCKET": f"assay-{STAGE}-documents",
         "ASSAY_STATIC_BUCKET": bucket,
         "ASSAY_LAMBDA_TIMEOUT_SECONDS": str(_TIMEOUT),
+        "ASSAY_VENDORS_ORIGIN": vendors_origin,
         # Only here: production refuses these roots by fingerprint.
         "ASSAY_EXTRA_ANCHORS": (ANDROID_ROOT_PEM + APPLE_ROOT_PEM).decode("ascii"),
     }

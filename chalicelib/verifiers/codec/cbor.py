@@ -1,9 +1,9 @@
 """A bounded reader for the closed corner of CBOR (RFC 8949) that attestation objects use.
 
 Read: definite-length integers, byte strings, text strings, arrays, and maps whose keys are text or integers.
-Refused: tags, floats, simple values, indefinite lengths, repeated keys, text that is not UTF-8, trailing bytes, depth.
-The general library takes all of these silently (last repeated key wins, tags run handlers), and none occurs here.
-Neither key order nor the shortest form is demanded: Apple does not sort, and what is signed is the bytes, not the form.
+Refused: tags, floats, simple values, indefinite lengths, repeated keys, text that is not UTF-8, trailing bytes, depth,
+and numbers and lengths that are not in their shortest form (section 4.1). The general library takes all of these
+silently (last repeated key wins, tags run handlers), and none occurs here. Key order is free: Apple does not sort.
 """
 
 from typing import Final, TypeAlias
@@ -19,6 +19,9 @@ _BYTES: Final = 2
 _TEXT: Final = 3
 _ARRAY: Final = 4
 _MAP: Final = 5
+
+# Section 4.1, by the low bits of the first octet: the least argument that needs 1, 2, 4 or 8 octets.
+_LEAST: Final = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 
 
 def loads(data: bytes, *, max_bytes: int, max_depth: int = 4) -> CborValue:
@@ -72,7 +75,10 @@ def _head(data: bytes, offset: int) -> tuple[int, int, int]:
     width = 1 << (info - 24)
     if offset + width > len(data):
         raise Malformed("cbor: ends early")
-    return major, int.from_bytes(data[offset : offset + width], "big"), offset + width
+    argument = int.from_bytes(data[offset : offset + width], "big")
+    if argument < _LEAST[info]:
+        raise Malformed("cbor: a number or length that is not in its shortest form")
+    return major, argument, offset + width
 
 
 def _text(content: bytes) -> str:

@@ -109,6 +109,16 @@ def test_a_defect_of_a_renewal_is_tried_after_an_enrolment(loopback):
     assert "tampered renew: 403" in result.output
 
 
+def test_every_defect_of_a_platform_is_tried_by_a_new_phone(loopback):
+    url, handler = loopback
+    result = _run(url, "apple", "--tamper", "all")
+    of_apple = [tamper for tamper in TAMPERS if "apple" in tamper.platforms]
+    renewals = [tamper for tamper in of_apple if tamper.purpose == "renew"]
+    assert handler.attestations == len(of_apple) + len(renewals)
+    assert [f"{tamper.name}: {tamper.how}" in result.output for tamper in of_apple] == [True] * len(of_apple)
+    assert result.exit_code == 1  # the service here believes everybody
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("apple", "--condition", "emulator"), ("apple", "--tamper", "extend_chain"), ("android", "--signer", "no hex")],

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import click
 import httpx
 
+from assay_toolkit.simulator import listing
 from assay_toolkit.simulator.answers import Attested, Problem, UnexpectedAnswer
 from assay_toolkit.simulator.apple_parameters import AppleParameters, Launch
 from assay_toolkit.simulator.client import PhoneClient
@@ -16,6 +17,8 @@ from assay_toolkit.simulator.defect import Outcome, Purpose, Tamper
 from assay_toolkit.simulator.key_description import KeyParameters
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone, Phone
 from assay_toolkit.simulator.tamper import TAMPERS, find
+
+_EVERY_DEFECT = "all"
 
 _TIMEOUT = 35  # seconds: API Gateway gives up on Assay after 29
 
@@ -40,15 +43,11 @@ def simulate() -> None:
 
 
 @simulate.command("list")
-def list_all() -> None:
+@click.option("--markdown", is_flag=True, help="As the tables of docs/simulator.md.")
+def list_all(*, markdown: bool) -> None:
     """What can be the matter with a phone, and with its evidence."""
-    click.echo("--condition")
-    for condition in CONDITIONS.values():
-        click.echo(f"  {condition.name:<28}{_names(condition.platforms):<16}{condition.how}")
-    click.echo("--tamper")
-    for tamper in TAMPERS:
-        click.echo(f"  {tamper.name:<28}{_names(tamper.platforms):<16}{tamper.how}")
-        click.echo(f"  {'':<44}{tamper.purpose} -> {tamper.outcome}: {tamper.expected}")
+    for line in listing.as_markdown() if markdown else listing.as_text():
+        click.echo(line)
 
 
 def _common(command: _Decorated) -> _Decorated:
@@ -59,7 +58,11 @@ def _common(command: _Decorated) -> _Decorated:
         click.option(
             "--condition", type=click.Choice(sorted(CONDITIONS)), default=SOUND.name, help="The phone's condition."
         ),
-        click.option("--tamper", metavar="NAME", help="A defect of its evidence; see `assay simulate list`."),
+        click.option(
+            "--tamper",
+            metavar="NAME",
+            help="A defect of its evidence, see `assay simulate list`; `all`: each of them, with a new phone.",
+        ),
         click.option("--renewals", default=1, show_default=True, help="How often it renews after enrolling."),
         click.option("--call", metavar="URL", help="Then get this from a backend, with token and proof."),
     )
@@ -105,25 +108,34 @@ def _run(platform: Platform, make: Callable[[Condition], Phone], run: _Run) -> N
     condition = CONDITIONS[run["condition"]]
     if platform not in condition.platforms:
         raise click.BadParameter(f"{condition.name} is not a condition of {platform}", param_hint="--condition")
-    tamper = _tamper(run["tamper"], platform)
-    stranger = make(SOUND)
+    tampers = _tampers(run["tamper"], platform)
     with httpx.Client(base_url=run["service"], timeout=_TIMEOUT) as service:
-        client = PhoneClient(phone=make(condition), service=service)
         try:
-            good = _converse(client, stranger, tamper, run["renewals"])
-            if good and run["call"] and client.token:
-                _call(client, run["call"])
+            good = [
+                _phone(PhoneClient(phone=make(condition), service=service), make(SOUND), tamper, run)
+                for tamper in tampers
+            ]
         except (UnexpectedAnswer, httpx.TransportError) as error:
             raise click.ClickException(f"{run['service']} does not answer as Assay does: {error}") from error
-    if not good:
+    if not all(good):
         raise click.exceptions.Exit(1)
 
 
-def _tamper(name: str | None, platform: Platform) -> Tamper | None:
+def _phone(client: PhoneClient, stranger: Phone, tamper: Tamper | None, run: _Run) -> bool:
+    good = _converse(client, stranger, tamper, run["renewals"])
+    if good and run["call"] and client.token:
+        _call(client, run["call"])
+    return good
+
+
+def _tampers(name: str | None, platform: Platform) -> tuple[Tamper | None, ...]:
+    """One for each phone; None: a phone without a defect."""
     if name is None:
-        return None
+        return (None,)
+    if name == _EVERY_DEFECT:
+        return tuple(tamper for tamper in TAMPERS if platform in tamper.platforms)
     try:
-        return find(name, platform=platform)
+        return (find(name, platform=platform),)
     except KeyError as error:
         raise click.BadParameter(f"{name} is not a defect of {platform}", param_hint="--tamper") from error
 
@@ -176,7 +188,3 @@ def _peek(token: str) -> dict[str, Any]:
     payload = token.split(".")[1]
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return claims
-
-
-def _names(platforms: frozenset[Platform]) -> str:
-    return "both" if platforms == frozenset(Platform) else ", ".join(sorted(platforms))

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.model.outcome import Refused
-from chalicelib.verifiers.play_integrity import ClassicKeys, UnusableSecret
+from chalicelib.verifiers.play_integrity import ClassicKeys, UnusableSecret, classic
 
 M, E, S = "play_integrity_malformed", "play_integrity_encryption", "play_integrity_signature"
 FORGER = ec.derive_private_key(8, ec.SECP256R1())
@@ -169,6 +169,19 @@ def test_a_hostile_token_is_refused_for_its_reason(play, make, reason):
     outcome = play.unlock(make(play))
     assert isinstance(outcome, Refused)
     assert outcome.reason == reason, outcome.detail
+
+
+# Of the outer ones, those whose fault only decryption finds.
+DEEP = {"other_key", "other_header_authenticated", "swapped_parts", "zero_everything", "no_ciphertext"}
+SHALLOW = [case for case in OUTER if case[0] not in DEEP]
+
+
+@pytest.mark.parametrize("make", [case[1] for case in SHALLOW], ids=[case[0] for case in SHALLOW])
+def test_nothing_is_decrypted_of_a_token_that_is_refused_for_its_form(play, monkeypatch, make):
+    opened = []
+    monkeypatch.setattr(classic.jwe, "decrypt_compact", lambda *_, **__: opened.append(1))
+    play.unlock(make(play))
+    assert opened == []
 
 
 def test_a_token_opens_to_the_exact_bytes_that_were_signed(play):

@@ -53,7 +53,7 @@ UNUSABLE = {
     "array": [],
     "unknown_part": {"classic": CLASSIC, "clasic": {}},
     "repeated_part": b'{"standard": {}, "standard": {}}',
-    "too_long": b" " * 70_000,
+    "too_long": json.dumps({"classic": CLASSIC}).encode() + b" " * 70_000,
     "classic_null": {"classic": None},
     "classic_empty": {"classic": {}},
     "classic_unknown_member": {"classic": {**CLASSIC, "kid": "1"}},

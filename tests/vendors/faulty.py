@@ -3,6 +3,7 @@
 Nothing here waits for time to pass: what is sent without end is sent as fast as the other side takes it.
 """
 
+import re
 import socket
 import ssl
 import struct
@@ -96,7 +97,7 @@ FAULTS = (
 @dataclass(kw_only=True)
 class FaultyServer:
     """`good`: the right answer's body by path. Paths other than `at` are answered well. Counts connections, the bytes
-    it could send where the fault is, and keeps what it was sent."""
+    it could send where the fault is; keeps what it was sent, and as `body` what a client that counts takes of it."""
 
     good: dict[str, bytes]
     fault: Fault
@@ -107,6 +108,7 @@ class FaultyServer:
     connections: int = 0
     sent: int = 0
     requests: list[bytes] = field(default_factory=list)
+    body: bytes = b""
 
     @property
     def origin(self) -> str:
@@ -137,12 +139,12 @@ class FaultyServer:
             line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(good), good))
             return
         text = good.decode()
-        self._send(
-            line,
-            self.fault.start.format(
-                good=text, half=text[: len(text) // 2], length=len(text), elsewhere=self.elsewhere
-            ).encode(),
-        )
+        start = self.fault.start.format(
+            good=text, half=text[: len(text) // 2], length=len(text), elsewhere=self.elsewhere
+        ).encode()
+        head, _, body = start.partition(b"\r\n\r\n")
+        self.body = body[: _length(head)]
+        self._send(line, start)
         while self.fault.again:
             self._send(line, self.fault.again)
         if self.fault.end is End.HOLD:
@@ -161,12 +163,14 @@ def read_request(line: socket.socket) -> bytes:
     while b"\r\n\r\n" not in data:
         data += line.recv(65_536)
     head, _, body = bytes(data).partition(b"\r\n\r\n")
-    length = next(
-        (int(field.split(b":")[1]) for field in head.split(b"\r\n") if field.lower().startswith(b"content-length:")), 0
-    )
-    while len(body) < length:
+    while len(body) < _length(head):
         body += line.recv(65_536)
     return head + b"\r\n\r\n" + body
+
+
+def _length(head: bytes) -> int:
+    stated = re.search(rb"(?i)^content-length: (\d+)", head, re.MULTILINE)
+    return int(stated[1]) if stated else 0
 
 
 @contextmanager

@@ -3,18 +3,22 @@
 import base64
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from chalicelib.model.claims import AppleEnvironment
-from chalicelib.model.outcome import Unavailable
+from chalicelib.model.outcome import Refused, Unavailable
+from chalicelib.model.reasons import RefusalReason
+from chalicelib.service.ports import NotYet
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.google_lists import PublishedList
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
 from chalicelib.vendors.risk_metrics import AppleRiskMetrics
-from tests.vendors.faulty import FAULTS, FaultyServer, listening
+from tests.vendors.faulty import FAULTS, Fault, FaultyServer, listening
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "outages.md"
 PATHS = stand_ins("")
 DECODE = f"{PATHS.google_play_integrity}/v1/com.example.bank:decodeIntegrityToken"
 RECEIPT = bytes(range(256)) * 8
@@ -45,6 +49,18 @@ class World:
     patience: float
 
 
+def asking(server, clock, service_account, apple_credentials, *, patience=30):
+    endpoints = stand_ins(server.origin)
+    return World(
+        http=HttpClient(clock=clock, plain_loopback=True),
+        clock=clock,
+        endpoints=endpoints,
+        service_account=service_account(endpoints.google_token),
+        apple_credentials=apple_credentials,
+        patience=patience,
+    )
+
+
 def decode(world):
     decoder = GooglePlayIntegrityDecoder(
         http=world.http, clock=world.clock, endpoints=world.endpoints, patience=world.patience
@@ -71,45 +87,39 @@ def roots(world):
 
 @dataclass(frozen=True)
 class Call:
-    """`tolerated`: faults that this client answers with something else than Unavailable, and with what. A list that is
-    whole is handed on as it is: whoever puts it in force parses it."""
+    """`column`: of the table in docs/outages.md, which says what becomes of each fault. `taken`: the right outcome."""
 
     name: str
+    column: str
     act: object
     at: str
-    tolerated: dict[str, bytes]
+    taken: bytes
 
 
-NOT_JUDGED_HERE = {
-    "HTML": b"<html></html>",
-    "empty list": b"[]",
-    "invalid JSON": b'{"entries":{}',
-}
 CALLS = (
-    Call("access token", decode, PATHS.google_token, {"wrong content type": GOOD[DECODE]}),
-    Call("play integrity", decode, DECODE, {"wrong content type": GOOD[DECODE]}),
-    Call("risk metric", exchange, PATHS.apple_production, {"wrong content type": RECEIPT}),
-    Call(
-        "status list",
-        status_list,
-        PATHS.google_status_list,
-        {
-            **NOT_JUDGED_HERE,
-            "wrong content type": GOOD[PATHS.google_status_list],
-            "length is too small": GOOD[PATHS.google_status_list][:3],
-        },
-    ),
-    Call(
-        "roots",
-        roots,
-        PATHS.google_roots,
-        {
-            **NOT_JUDGED_HERE,
-            "wrong content type": GOOD[PATHS.google_roots],
-            "length is too small": GOOD[PATHS.google_roots][:3],
-        },
-    ),
+    Call("access token", "access token", decode, PATHS.google_token, GOOD[DECODE]),
+    Call("decode call", "decode call", decode, DECODE, GOOD[DECODE]),
+    Call("risk metric", "risk metric", exchange, PATHS.apple_production, RECEIPT),
+    Call("status list", "lists", status_list, PATHS.google_status_list, GOOD[PATHS.google_status_list]),
+    Call("roots", "lists", roots, PATHS.google_roots, GOOD[PATHS.google_roots]),
 )
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """By fault and column: what the page says."""
+    _, _, section = DOCUMENT.read_text(encoding="utf-8").partition("## Fault by fault")
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("|")
+    ]
+    return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+
+
+DOCUMENTED = documented()
+
+
+def test_every_fault_is_documented_and_every_documented_one_is_played():
+    assert list(DOCUMENTED) == [fault.name for fault in FAULTS]
+    assert all(set(cells) == {call.column for call in CALLS} for cells in DOCUMENTED.values())
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -120,21 +130,83 @@ def test_no_fault_is_more_than_a_value(call, fault, clock, service_account, appl
     elsewhere = FaultyServer(good=GOOD, fault=fault, at="")
     with listening(elsewhere), listening(server):
         server.elsewhere = f"{elsewhere.origin}{call.at}"
-        endpoints = stand_ins(server.origin)
-        world = World(
-            http=HttpClient(clock=clock, plain_loopback=True),
-            clock=clock,
-            endpoints=endpoints,
-            service_account=service_account(endpoints.google_token),
-            apple_credentials=apple_credentials,
-            patience=HASTE if fault.hasty else 30,
-        )
+        patience = HASTE if fault.hasty else 30
+        world = asking(server, clock, service_account, apple_credentials, patience=patience)
         outcome = call.act(world)
-    if fault.name in call.tolerated:
-        assert outcome == call.tolerated[fault.name]
-    else:
-        assert isinstance(outcome, Unavailable)
-        assert not [text for text in ("ya29", TOKEN, "localhost", "BEGIN", "html") if text in outcome.detail]
-        assert 0 < len(outcome.detail) < 80
+    match DOCUMENTED[fault.name][call.column]:
+        case "unavailable":
+            assert isinstance(outcome, Unavailable)
+            assert not [text for text in ("ya29", TOKEN, "localhost", "BEGIN", "html") if text in outcome.detail]
+            assert 0 < len(outcome.detail) < 80
+        case "taken":
+            assert outcome == call.taken
+        case "as sent":
+            assert outcome == server.body
+        case other:
+            pytest.fail(f"docs/outages.md: {other!r} is no outcome")
     assert server.sent < 4 * 1_024 * 1_024 + BUFFERS
     assert elsewhere.connections == 0
+
+
+def test_a_call_is_made_once(clock, service_account, apple_credentials):
+    """Whatever comes back: the phone, and the schedule, come again by themselves."""
+    broken = next(fault for fault in FAULTS if fault.name == "500")
+    for call in CALLS:
+        server = FaultyServer(good=GOOD, fault=broken, at=call.at)
+        with listening(server):
+            outcome = call.act(asking(server, clock, service_account, apple_credentials))
+        assert isinstance(outcome, Unavailable)
+        asked = [request.split(b" ", 2)[1].decode() for request in server.requests]
+        assert asked.count(call.at) == 1
+
+
+def statuses(call, *expected):
+    return [pytest.param(call, *row, id=f"{call.name} {row[0]}") for row in expected]
+
+
+TOKEN_REFUSED = Refused(RefusalReason.PLAY_INTEGRITY_MALFORMED, "Google does not decode the token")
+RECEIPT_REFUSED = Refused(RefusalReason.APPLE_RECEIPT_FOREIGN, "Apple: malformed, or of the other environment")
+INVALID = '{"error":{"code":400,"message":"Integrity token cannot be decoded.","status":"INVALID_ARGUMENT"}}'
+
+
+@pytest.mark.parametrize(
+    ("call", "line", "body", "outcome"),
+    [
+        *statuses(
+            CALLS[1],
+            ("400 Bad Request", INVALID, TOKEN_REFUSED),
+            ("400 of another kind", INVALID.replace("INVALID_ARGUMENT", "FAILED_PRECONDITION"), None),
+            ("400 without a word", "", None),
+            ("401 Unauthorized", "{}", None),
+            ("403 Forbidden", INVALID, None),
+            ("404 Not Found", INVALID, None),
+            ("200 OK", '{"tokenPayloadExternal":"a text"}', None),
+            ("200 OK, twice", '{"tokenPayloadExternal":{},"tokenPayloadExternal":{}}', None),
+        ),
+        *statuses(
+            CALLS[2],
+            ("304 Not Modified", "", NotYet()),
+            ("404 No Data Found", "", NotYet()),
+            ("400 Bad Payload", "", RECEIPT_REFUSED),
+            ("401 Unauthorized", "", None),
+            ("403 Forbidden", "", None),
+            ("200 OK", "AAA", None),
+        ),
+        *statuses(
+            CALLS[0],
+            ("400 Bad Request", '{"error":"invalid_grant"}', None),
+            ("200 OK, no token", '{"access_token":"","expires_in":3599,"token_type":"Bearer"}', None),
+            ("200 OK, two lines", '{"access_token":"a\\r\\nHost: b","expires_in":3599,"token_type":"Bearer"}', None),
+            ("200 OK, for good", '{"access_token":"a","expires_in":1e9,"token_type":"Bearer"}', None),
+            ("200 OK, over", '{"access_token":"a","expires_in":0,"token_type":"Bearer"}', None),
+            ("200 OK, odd", '{"access_token":"a","expires_in":3599,"token_type":"MAC"}', None),
+        ),
+    ],
+)
+def test_statuses_mean_what_the_vendors_say(call, line, body, outcome, clock, service_account, apple_credentials):
+    braces = body.replace("{", "{{").replace("}", "}}")
+    said = Fault(name="said", start=f"HTTP/1.1 {line}\r\nContent-Length: {len(body)}\r\n\r\n{braces}")
+    server = FaultyServer(good=GOOD, fault=said, at=call.at)
+    with listening(server):
+        heard = call.act(asking(server, clock, service_account, apple_credentials))
+    assert isinstance(heard, Unavailable) if outcome is None else heard == outcome

@@ -18,7 +18,6 @@ from chalicelib.api.rendering import JsonRenderer
 from chalicelib.aws.clock import SystemClock, SystemRandomness
 from chalicelib.aws.decision_log import JsonDecisionLog
 from chalicelib.config import Config
-from chalicelib.service.admission import TrustAnchors
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.health import HealthService
@@ -85,7 +84,12 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     documents = Documents(
         dynamodb, settings.documents_table, bodies=S3Bodies(s3, settings.documents_bucket), clock=given.clock
     )
-    beliefs = Beliefs(documents=documents, clock=given.clock)
+    beliefs = Beliefs(
+        documents=documents,
+        clock=given.clock,
+        extra_anchors=settings.extra_anchors,
+        simulated_phones=settings.stage == config.LOCAL_STAGE,
+    )
     signer = KmsSigner(client=kms, key_arn=settings.signing_key_arn)
     further = tuple(KmsSigner(client=kms, key_arn=arn) for arn in settings.published_key_arns)
     decision_log = JsonDecisionLog(decisions)
@@ -102,7 +106,6 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             decisions=decision_log,
             clock=given.clock,
             randomness=given.randomness,
-            anchors=TrustAnchors(android=settings.android_anchors, apple=settings.apple_anchors),
             issuer=settings.issuer,
         ),
         keys=KeyService(

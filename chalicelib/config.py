@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
-from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
-from chalicelib.endorsements.google_roots import AOSP_SOFTWARE_SPKI_SHA256, GOOGLE_ANCHORS
-from chalicelib.endorsements.simulator import SIMULATOR_ROOT_SPKI_SHA256, SIMULATOR_SOFTWARE_SPKI_SHA256
+from chalicelib.endorsements.errors import UnusableEndorsement
+from chalicelib.endorsements.known_keys import require_private_keys
+from chalicelib.endorsements.trust_anchors import BUILT_IN
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
 
@@ -57,8 +57,9 @@ _VENDORS_ORIGIN: Final = "ASSAY_VENDORS_ORIGIN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`published_key_arns`: keys in the JWKS beside the signing one. Anchors: the vendors', and extra ones in the local
-    stage. `vendors_origin`: where the local stage has stand-ins of the vendors' servers; None: the servers themselves.
+    """`published_key_arns`: keys in the JWKS beside the signing one. `extra_anchors`: simulated phones', in the local
+    stage, whatever else is trusted there. `vendors_origin`: where the local stage has stand-ins of the vendors'
+    servers; None: the servers themselves.
     """
 
     stage: str
@@ -71,8 +72,7 @@ class Config:
     documents_bucket: str
     static_bucket: str
     lambda_timeout: timedelta
-    android_anchors: AnchorSet
-    apple_anchors: AnchorSet
+    extra_anchors: AnchorSet
     vendors_origin: str | None
 
 
@@ -103,6 +103,8 @@ def load(environ: Mapping[str, str]) -> Config:
     if documents_bucket == static_bucket:
         raise _wrong("two buckets have one name")
     extra = _extra_anchors(ours, stage=stage)
+    for anchors in (*BUILT_IN.values(), extra):
+        _require_private_keys(anchors, stage=stage)
     return Config(
         stage=stage,
         issuer=_issuer(ours, stage=stage),
@@ -114,8 +116,7 @@ def load(environ: Mapping[str, str]) -> Config:
         documents_bucket=documents_bucket,
         static_bucket=static_bucket,
         lambda_timeout=_timeout(ours),
-        android_anchors=_trusted(GOOGLE_ANCHORS + extra, stage=stage),
-        apple_anchors=_trusted(APPLE_ANCHORS + extra, stage=stage),
+        extra_anchors=extra,
         vendors_origin=_vendors_origin(ours, stage=stage),
     )
 
@@ -171,16 +172,12 @@ def _vendors_origin(ours: Mapping[str, str], *, stage: str) -> str | None:
     return _matching(ours, _VENDORS_ORIGIN, _LOOPBACK_ORIGIN)
 
 
-def _trusted(anchors: AnchorSet, *, stage: str) -> AnchorSet:
-    """Roots whose private keys are public are nobody's word; simulated phones are trusted where nobody else calls.
-
-    The check stands behind `_extra_anchors`, which admits none elsewhere, and holds whatever way an anchor comes in.
-    """
-    never = AOSP_SOFTWARE_SPKI_SHA256 | SIMULATOR_SOFTWARE_SPKI_SHA256
-    refused = never if stage == LOCAL_STAGE else never | SIMULATOR_ROOT_SPKI_SHA256
-    if any(anchor.spki_sha256 in refused for anchor in anchors):
-        raise _wrong("a trust anchor's private key is public")
-    return anchors
+def _require_private_keys(anchors: AnchorSet, *, stage: str) -> None:
+    """Behind `_extra_anchors`, which admits none elsewhere: it holds whatever way an anchor comes in."""
+    try:
+        require_private_keys(anchors, simulated_phones=stage == LOCAL_STAGE)
+    except UnusableEndorsement as error:
+        raise _wrong(str(error)) from error
 
 
 def _matching(ours: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:

@@ -6,28 +6,34 @@ from chalicelib.endorsements.anchors import AnchorSet
 from chalicelib.model.claims import EvidenceSet
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Refused
+from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import RefusalReason
 from chalicelib.service.ports import InstanceChange, KeptReceipt, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchors:
-    """Whose word counts, per platform. Empty sets refuse everybody."""
+    """Whose word counts, for what. Empty sets refuse everybody."""
 
     android: AnchorSet
     apple: AnchorSet
+    apple_receipts: AnchorSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """Evidence that belongs together and to this instance. `instance` is as it is to stand after the commit; `receipt`
-    is what an Apple enrolment brought for the risk metric, where the app asks for one."""
+    """Evidence that belongs together and to this instance. `instance` is as it is to stand after the commit.
+
+    `receipt` is what an Apple enrolment brought for the risk metric, where the app asks for one; `play_integrity` is
+    Google Play's verdict, where this submission brought one: it replaces the one that stands, and None does not.
+    """
 
     change: InstanceChange
     instance: Instance
     platform: Platform
     evidence: EvidenceSet
     receipt: KeptReceipt | None = None
+    play_integrity: KeptPlayIntegrity | None = None
 
 
 def refused_as_it_stands(standing: Instance, *, app: str) -> Refused | None:

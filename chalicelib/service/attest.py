@@ -5,8 +5,9 @@ from datetime import datetime
 
 from chalicelib.appraisal import appraise
 from chalicelib.model.apps import AppRegistration, Audience
-from chalicelib.model.claims import VerifiedProof
+from chalicelib.model.claims import VerifiedProof, VerifiedRaspReport
 from chalicelib.model.descriptor import Purpose
+from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
 from chalicelib.model.submission import SubmittedAttestation
@@ -20,7 +21,7 @@ from chalicelib.results import (
     signing_input,
 )
 from chalicelib.service import records
-from chalicelib.service.admission import Admitted, TrustAnchors
+from chalicelib.service.admission import Admitted
 from chalicelib.service.beliefs import Beliefs, InForce
 from chalicelib.service.challenges import new_challenge, new_reference
 from chalicelib.service.enrolment import enrol, enrolment_conflict, refused_for_platform
@@ -39,6 +40,7 @@ from chalicelib.service.ports import (
     Signer,
     StoredAnswer,
 )
+from chalicelib.service.play_integrity import PlayIntegrity, refused_integrity_token
 from chalicelib.service.renewal import renew, renewal_conflict
 from chalicelib.verifiers.rasp import verify_report
 from chalicelib.verifiers.submission import verify_proof
@@ -74,7 +76,7 @@ class _Case:
 
 
 class AttestService:
-    """`issuer`: the static endpoint's origin. `anchors`: the vendors' own; more than those in the local stage only."""
+    """`issuer`: the static endpoint's origin."""
 
     def __init__(
         self,
@@ -85,9 +87,9 @@ class AttestService:
         signer: Signer,
         renderer: AnswerRenderer,
         decisions: DecisionLog,
+        play_integrity: PlayIntegrity,
         clock: Clock,
         randomness: Randomness,
-        anchors: TrustAnchors,
         issuer: str,
     ) -> None:
         self._beliefs = beliefs
@@ -96,9 +98,9 @@ class AttestService:
         self._signer = signer
         self._renderer = renderer
         self._decisions = decisions
+        self._play_integrity = play_integrity
         self._clock = clock
         self._randomness = randomness
-        self._anchors = anchors
         self._issuer = issuer
 
     def attest(self, submitted: SubmittedAttestation) -> StoredAnswer:
@@ -108,7 +110,8 @@ class AttestService:
         2. Claim the challenge: one conditional write, before any costly work, so that a flood of copies pays for one
            judgement and no two workers judge the same submission.
         3. Verify, from cheap to costly: the proof (it ties all pieces together, so nothing else is worth reading
-           without it), the RASP report, then the platform's statement against the instance as it stands.
+           without it), the RASP report, the platform's statement against the instance as it stands, and last an
+           integrity token, which may cost a call to Google.
         4. Appraise what was verified: pure, by what is in force.
         5. Write the token's claims, and record the decision *before* it is signed: a token without a record is a hole
            in the audit, a record without a token is a line to explain.
@@ -201,6 +204,23 @@ class AttestService:
         if isinstance(rasp, Refused):
             return rasp
         standing = self._instances.by_jkt(proof.jwk.jkt)
+        misplaced = refused_integrity_token(case.submitted, standing=standing, registration=case.registration)
+        if misplaced is not None:
+            return misplaced
+        admitted = self._vouched(case, proof, rasp, standing)
+        if isinstance(admitted, Refused) or case.submitted.play_integrity is None:
+            return admitted
+        return self._play_integrity.weigh(
+            case.submitted.play_integrity,
+            admitted=admitted,
+            proof=proof,
+            registration=case.registration,
+            now=case.now,
+        )
+
+    def _vouched(
+        self, case: _Case, proof: VerifiedProof, rasp: VerifiedRaspReport | None, standing: Instance | None
+    ) -> Admitted | Refused:
         if case.submitted.descriptor.purpose is Purpose.RENEW:
             return renew(
                 case.submitted, proof=proof, rasp=rasp, standing=standing, app=case.registration.app, now=case.now
@@ -211,7 +231,8 @@ class AttestService:
             rasp=rasp,
             standing=standing,
             registration=case.registration,
-            anchors=self._anchors,
+            admits=case.believed.policy.admits,
+            anchors=case.believed.anchors,
             now=case.now,
         )
 
@@ -243,6 +264,7 @@ class AttestService:
             next_challenge=following,
             change=(admitted.change, admitted.instance),
             receipt=admitted.receipt,
+            play_integrity=admitted.play_integrity,
         )
         if outcome is CommitOutcome.DONE:
             return answer

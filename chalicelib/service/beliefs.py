@@ -9,15 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
+from chalicelib.endorsements.anchors import AnchorSet
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.google_status import StatusList, parse_status_list
 from chalicelib.endorsements.register import load_register
+from chalicelib.endorsements.trust_anchors import BUILT_IN, AnchorUse, load_trust_anchors
 from chalicelib.model.apps import AppRegistration
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
+from chalicelib.service.admission import TrustAnchors
 from chalicelib.service.ports import ActiveDocument, Clock, DocumentStore
 
 # Seconds of monotonic time. Within the first, `active` is not asked again. Past the second, a worker that could not
@@ -28,7 +31,9 @@ ACTIVE_IS_USABLE = 10.0
 # Parsed documents per kind. Two are in use while an activation spreads; the rest is for going back and forth.
 _KEPT_DOCUMENTS = 4
 
-APPS, POLICY, GOOGLE_STATUS = "apps", "policy", "google_status"
+APPS, POLICY, GOOGLE_STATUS, TRUST_ANCHORS = "apps", "policy", "google_status", "trust_anchors"
+
+_NO_ANCHORS: Final = AnchorSet(())
 
 _Parsed = TypeVar("_Parsed")
 
@@ -37,14 +42,16 @@ _Parsed = TypeVar("_Parsed")
 class InForce:
     """Everything that one submission is judged by, from one reading of `active`.
 
-    `status_list` None: there is none in force, which policy weighs. `status_list_at`: when it was put in force, aware
-    UTC; its publisher says nothing of its age. `endorsements_id` names it: "<kind>@<digest>".
+    `status_list` None: there is none in force, which policy weighs. `status_list_at`: when its publisher last gave it,
+    aware UTC. `anchors`: those in force, and the built-in ones for each use that these do not name.
+    `endorsements_id` names what is in force of both, "<kind>@<digest>", with a comma in between.
     """
 
     apps: Mapping[str, AppRegistration]
     policy: Policy
     status_list: StatusList | None
     status_list_at: datetime | None
+    anchors: TrustAnchors
     endorsements_id: str | None
 
 
@@ -62,15 +69,35 @@ class Beliefs:
 
     A document in force that does not parse is a Malfunction at once, for as long as it is in force: the one before it
     was taken out of force by somebody, and going on with it in silence would overrule them.
+
+    `built_in`: the anchors of each use that no document in force names. `extra_anchors`: trusted beside all others; and
+    `simulated_phones` takes documents that name the simulator's roots. Both are for the local stage alone.
     """
 
-    def __init__(self, *, documents: DocumentStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        documents: DocumentStore,
+        clock: Clock,
+        built_in: Mapping[AnchorUse, AnchorSet] = BUILT_IN,
+        extra_anchors: AnchorSet = _NO_ANCHORS,
+        simulated_phones: bool = False,
+    ) -> None:
         self._documents = documents
         self._clock = clock
         self._lock = Lock()
         self._reading: _Reading | None = None
         self._apps = _Parsing(load_register, UnusableEndorsement, MalfunctionReason.APPS_UNAVAILABLE)
         self._policy = _Parsing(load_policy, PolicyInvalid, MalfunctionReason.POLICY_UNAVAILABLE)
+        self._built_in = _anchors_for(built_in, extra=extra_anchors)
+        self._anchors = _Parsing(
+            lambda document: _anchors_for(
+                {**built_in, **load_trust_anchors(document, simulated_phones=simulated_phones).by_use()},
+                extra=extra_anchors,
+            ),
+            UnusableEndorsement,
+            MalfunctionReason.ENDORSEMENTS_UNAVAILABLE,
+        )
         self._status = _Parsing(parse_status_list, UnusableEndorsement, MalfunctionReason.ENDORSEMENTS_UNAVAILABLE)
 
     def apps(self) -> Mapping[str, AppRegistration]:
@@ -83,13 +110,17 @@ class Beliefs:
         """Raises Malfunction(APPS_UNAVAILABLE | POLICY_UNAVAILABLE | ENDORSEMENTS_UNAVAILABLE | STORE_UNAVAILABLE)."""
         with self._lock:
             active = self._active()
-            listed = active.get(GOOGLE_STATUS)
+            listed, anchored = active.get(GOOGLE_STATUS), active.get(TRUST_ANCHORS)
             return InForce(
                 apps=self._apps.of(active.get(APPS), self._documents),
                 policy=self._policy.of(active.get(POLICY), self._documents),
                 status_list=None if listed is None else self._status.of(listed, self._documents),
-                status_list_at=None if listed is None else listed.activated_at,
-                endorsements_id=None if listed is None else f"{GOOGLE_STATUS}@{listed.digest}",
+                status_list_at=None if listed is None else listed.fetched_at,
+                anchors=self._built_in if anchored is None else self._anchors.of(anchored, self._documents),
+                endorsements_id=",".join(
+                    f"{kind}@{active[kind].digest}" for kind in (GOOGLE_STATUS, TRUST_ANCHORS) if kind in active
+                )
+                or None,
             )
 
     def _active(self) -> Mapping[str, ActiveDocument]:
@@ -117,6 +148,14 @@ def _usable(reading: _Reading, now: float) -> Mapping[str, ActiveDocument]:
     if now - reading.read_at >= ACTIVE_IS_USABLE:
         raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "what is in force could not be read for 10 s")
     return reading.active
+
+
+def _anchors_for(uses: Mapping[AnchorUse, AnchorSet], *, extra: AnchorSet) -> TrustAnchors:
+    return TrustAnchors(
+        android=uses[AnchorUse.ANDROID_KEY] + extra,
+        apple=uses[AnchorUse.APP_ATTEST] + extra,
+        apple_receipts=uses[AnchorUse.APP_ATTEST_RECEIPT] + extra,
+    )
 
 
 class _Parsing(Generic[_Parsed]):

@@ -15,21 +15,18 @@ from assay_toolkit.local import template
 from assay_toolkit.local.moto_lock import atomic_dynamodb
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
-from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib.api.rendering import JsonRenderer
 from chalicelib.aws.challenges import DynamoChallenges
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.instances import DynamoInstances
 from chalicelib.aws.signer import KmsSigner
-from chalicelib.endorsements.anchors import anchors_from_pem
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.admission import TrustAnchors
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.issue_challenge import ChallengeService
 from tests.service.adapters import PublishedDocuments, RecordedDecisions, Tables, Tap
-from tests.service.world import FUNCTION_TIMEOUT, ISSUER, Clock, CountedBytes, World, register, status_list
+from tests.service.world import FUNCTION_TIMEOUT, ISSUER, SIMULATED, Clock, CountedBytes, World, register, status_list
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +141,7 @@ def documents(tables, clock, bodies, published_items) -> PublishedDocuments:
 
 @pytest.fixture
 def beliefs(documents, clock) -> Beliefs:
-    return Beliefs(documents=documents, clock=clock)
+    return Beliefs(documents=documents, clock=clock, built_in=SIMULATED, simulated_phones=True)
 
 
 @pytest.fixture
@@ -182,10 +179,6 @@ def world(tables, clock, documents, beliefs, signer) -> World:
             decisions=decisions,
             clock=clock,
             randomness=randomness,
-            anchors=TrustAnchors(
-                android=anchors_from_pem(ANDROID_ROOT_PEM, name="simulated"),
-                apple=anchors_from_pem(APPLE_ROOT_PEM, name="simulated"),
-            ),
             issuer=ISSUER,
         ),
     )

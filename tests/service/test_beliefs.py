@@ -4,9 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
+from chalicelib.endorsements.trust_anchors import BUILT_IN, AnchorUse
 from chalicelib.model.outcome import Malfunction
-from chalicelib.model.reasons import MalfunctionReason
-from tests.service.world import APPS, register, status_list
+from chalicelib.model.reasons import MalfunctionReason, RefusalReason
+from chalicelib.service.beliefs import Beliefs
+from tests.service.world import APPS, SIMULATED, register, status_list, trust_anchors
 
 
 def reason(ask) -> MalfunctionReason:
@@ -99,6 +104,7 @@ def test_a_document_that_cannot_be_read_is_not_replaced_by_the_one_before(belief
         ("apps", MalfunctionReason.APPS_UNAVAILABLE),
         ("policy", MalfunctionReason.POLICY_UNAVAILABLE),
         ("google_status", MalfunctionReason.ENDORSEMENTS_UNAVAILABLE),
+        ("trust_anchors", MalfunctionReason.ENDORSEMENTS_UNAVAILABLE),
     ],
 )
 def test_a_document_that_does_not_parse_is_a_malfunction_at_once_and_until_it_is_replaced(
@@ -112,7 +118,12 @@ def test_a_document_that_does_not_parse_is_a_malfunction_at_once_and_until_it_is
     reads = documents.called.count("read")
     assert reason(beliefs.in_force) is expected
     assert documents.called.count("read") == reads
-    good = {"apps": register(), "policy": policy, "google_status": status_list()}[kind]
+    good = {
+        "apps": register(),
+        "policy": policy,
+        "google_status": status_list(),
+        "trust_anchors": trust_anchors(*GOOGLE_ANCHORS),
+    }[kind]
     documents.publish(kind, good)
     clock.advance(2)
     assert set(beliefs.in_force().apps) == set(APPS)
@@ -137,7 +148,16 @@ def test_a_status_list_is_optional_and_named_when_there_is_one(beliefs, document
     assert believed.endorsements_id == f"google_status@{digest}"
 
 
-def test_a_status_list_is_as_old_as_its_activation(beliefs, documents, clock):
+def test_a_status_list_is_as_old_as_its_last_fetch(beliefs, documents, clock):
+    documents.publish("google_status", status_list())
+    clock.advance(3_600)
+    seen = documents.real.active()["google_status"]
+    fetched = clock.now() - timedelta(minutes=1)
+    assert documents.real.fetched_again(kind="google_status", seen=seen, fetched_at=fetched)
+    assert beliefs.in_force().status_list_at == fetched
+
+
+def test_where_nobody_says_when_it_was_fetched_it_is_as_old_as_its_activation(beliefs, documents, clock):
     assert beliefs.in_force().status_list_at is None
     documents.publish("google_status", status_list())
     activated = clock.now()
@@ -146,6 +166,57 @@ def test_a_status_list_is_as_old_as_its_activation(beliefs, documents, clock):
     documents.publish("google_status", status_list())  # the same bytes, looked up again
     clock.advance(2)
     assert beliefs.in_force().status_list_at == activated + timedelta(days=1)
+
+
+class TestTrustAnchors:
+    """The simulator's roots stand in the vendors' place here, as those that are built in."""
+
+    def test_without_a_document_the_built_in_ones_hold(self, beliefs):
+        anchors = beliefs.in_force().anchors
+        built_in = (anchors.android, anchors.apple, anchors.apple_receipts)
+        assert built_in == tuple(SIMULATED[use] for use in AnchorUse)
+
+    @pytest.mark.parametrize("use", AnchorUse)
+    def test_a_document_replaces_the_uses_that_it_names_and_leaves_the_others(self, beliefs, documents, use):
+        documents.publish("trust_anchors", trust_anchors(*GOOGLE_ANCHORS, use=use.value))
+        anchors = beliefs.in_force().anchors
+        held = dict(zip(AnchorUse, (anchors.android, anchors.apple, anchors.apple_receipts), strict=True))
+        assert [anchor.spki for anchor in held.pop(use)] == [anchor.spki for anchor in GOOGLE_ANCHORS]
+        assert held == {other: SIMULATED[other] for other in held}
+
+    def test_records_name_both_documents(self, beliefs, documents, clock):
+        anchored = documents.publish("trust_anchors", trust_anchors(*GOOGLE_ANCHORS))
+        assert beliefs.in_force().endorsements_id == f"trust_anchors@{anchored}"
+        listed = documents.publish("google_status", status_list())
+        clock.advance(2)
+        assert beliefs.in_force().endorsements_id == f"google_status@{listed},trust_anchors@{anchored}"
+
+    def test_extra_anchors_stand_beside_those_in_force(self, documents, clock):
+        extra = SIMULATED[AnchorUse.ANDROID_KEY]
+        local = Beliefs(documents=documents, clock=clock, extra_anchors=extra, simulated_phones=True)
+        documents.publish("trust_anchors", trust_anchors(*APPLE_ANCHORS))
+        anchors = local.in_force().anchors
+        expected = [anchor.spki for anchor in (*APPLE_ANCHORS, *extra)]
+        assert [anchor.spki for anchor in anchors.android] == expected
+        assert anchors.apple == BUILT_IN[AnchorUse.APP_ATTEST] + extra
+        assert anchors.apple_receipts == BUILT_IN[AnchorUse.APP_ATTEST_RECEIPT] + extra
+
+    def test_outside_the_local_stage_a_simulated_root_in_force_is_a_malfunction(self, documents, clock):
+        documents.publish("trust_anchors", trust_anchors(*SIMULATED[AnchorUse.ANDROID_KEY]))
+        deployed = Beliefs(documents=documents, clock=clock)
+        assert reason(deployed.in_force) is MalfunctionReason.ENDORSEMENTS_UNAVAILABLE
+        assert set(deployed.apps()) == set(APPS)
+
+    def test_a_phone_whose_root_was_taken_out_of_force_enrols_no_more(self, world, android):
+        """Who enrolled before renews: what policy wants of old statements is a rule on their age."""
+        assert world.enrol(android).status == 200
+        world.documents.publish("trust_anchors", trust_anchors(*GOOGLE_ANCHORS))
+        world.clock.advance(2)
+        assert world.renew(android).status == 200
+        assert world.enrol(world.phone(AndroidPhone)).status == 403
+        assert world.refusal is RefusalReason.CHAIN_ROOT_UNKNOWN
+        assert world.enrol(world.phone(ApplePhone)).status == 200
+        assert "trust_anchors@" in world.decisions.records[-1].endorsements_id
 
 
 def test_challenges_are_issued_while_the_policy_is_broken(beliefs, documents):

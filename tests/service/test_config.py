@@ -6,8 +6,7 @@ from assay_toolkit.simulator import roots
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, ANDROID_SOFTWARE_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib import config
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
-from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
-from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
+from chalicelib.endorsements.trust_anchors import BUILT_IN, AnchorUse
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
 
@@ -42,16 +41,13 @@ def refusal(environ) -> str:
 
 def test_production_trusts_the_vendors_and_nobody_else():
     loaded = config.load({**PRODUCTION, "PATH": "/usr/bin"})
-    assert loaded.android_anchors == GOOGLE_ANCHORS
-    assert loaded.apple_anchors == APPLE_ANCHORS
+    assert loaded.extra_anchors == AnchorSet(())
     assert loaded.lambda_timeout.total_seconds() == 15
 
 
 def test_the_local_stage_also_trusts_simulated_phones():
     loaded = config.load(LOCAL)
-    for anchor in SIMULATED:
-        assert loaded.android_anchors.by_spki(anchor.spki)
-        assert loaded.apple_anchors.by_spki(anchor.spki)
+    assert [anchor.spki for anchor in loaded.extra_anchors] == [anchor.spki for anchor in SIMULATED]
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "staging"])
@@ -72,10 +68,11 @@ def test_stand_ins_are_on_this_machine(origin):
     assert "ASSAY_VENDORS_ORIGIN" in refusal({**LOCAL, "ASSAY_VENDORS_ORIGIN": origin})
 
 
-@pytest.mark.parametrize("anchors", [name for name, value in vars(config).items() if isinstance(value, AnchorSet)])
+@pytest.mark.parametrize("use", AnchorUse)
 @pytest.mark.parametrize("root", [name for name in vars(roots) if name.endswith("_ROOT_PEM")])
-def test_no_simulated_root_starts_production_whatever_way_it_came_in(monkeypatch, anchors, root):
-    monkeypatch.setattr(config, anchors, getattr(config, anchors) + anchors_from_pem(getattr(roots, root), name=root))
+def test_no_simulated_root_starts_production_whatever_way_it_came_in(monkeypatch, use, root):
+    with_it = BUILT_IN[use] + anchors_from_pem(getattr(roots, root), name=root)
+    monkeypatch.setattr(config, "BUILT_IN", {**BUILT_IN, use: with_it})
     assert "private key is public" in refusal(PRODUCTION)
 
 

@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import rfc8785
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_RECEIPT_ROOT_PEM, APPLE_ROOT_PEM
 from assay_toolkit.simulator.submission import Submission, bind, prove
 from chalicelib.aws.challenges import _key
+from chalicelib.endorsements.anchors import TrustAnchor, anchors_from_pem
+from chalicelib.endorsements.trust_anchors import AnchorUse
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.instances import Instance
 from chalicelib.service.attest import AttestService
@@ -42,6 +46,13 @@ APPS: dict[str, Any] = {
     "apple-only": {name: value for name, value in _APP.items() if name != "android"},
 }
 
+# What the vendors' anchors are to real phones.
+SIMULATED = {
+    AnchorUse.ANDROID_KEY: anchors_from_pem(ANDROID_ROOT_PEM, name="simulated"),
+    AnchorUse.APP_ATTEST: anchors_from_pem(APPLE_ROOT_PEM, name="simulated"),
+    AnchorUse.APP_ATTEST_RECEIPT: anchors_from_pem(APPLE_RECEIPT_ROOT_PEM, name="simulated"),
+}
+
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FUNCTION_TIMEOUT = timedelta(seconds=15)
 LEASE = FUNCTION_TIMEOUT + timedelta(seconds=1)  # docs/once-only.md
@@ -53,6 +64,26 @@ def register(apps: dict[str, Any] = APPS) -> bytes:
 
 def status_list(*serials: int) -> bytes:
     return json.dumps({"entries": {f"{serial:x}": {"status": "REVOKED"} for serial in serials}}).encode()
+
+
+def trust_anchors(*anchors: TrustAnchor, use: str = "android_key") -> bytes:
+    """A document of these alone, for one use."""
+    certificate = {"sha256": "0" * 64, "not_before": "2020-01-01T00:00:00Z", "not_after": "2049-12-31T00:00:00Z"}
+    entries = [
+        {
+            "name": f"anchor-{number}",
+            "use": use,
+            "pem": load_der_public_key(anchor.spki)
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            .decode(),
+            "spki_sha256": anchor.spki_sha256,
+            "source": "https://vendor.example/roots",
+            "seen": "2026-11-20",
+            "certificates": [certificate],
+        }
+        for number, anchor in enumerate(anchors)
+    ]
+    return rfc8785.dumps({"version": 1, "anchors": entries})
 
 
 def reproved(submission: Submission, *, key: "EllipticCurvePrivateKey") -> Submission:

@@ -98,9 +98,10 @@ class HttpClient:
             with closing(_connected(connection.host, connection.port, deadline)) as plain:
                 line = self._tls.wrap_socket(plain, server_hostname=connection.host) if secure else plain
                 with closing(line):
-                    connection.sock = _Line(line, deadline=deadline, allowance=max_body + _AROUND)
+                    connection.sock = bounded = _Line(line, deadline=deadline, allowance=_AROUND)
                     connection.request(method, parts.path, body=body, headers={**headers, "Connection": "close"})
                     with closing(connection.getresponse()) as response:
+                        bounded.allowance += max_body
                         return _answer(response, max_body=max_body)
         except TimeoutError:
             return Unavailable("no answer in time")
@@ -139,42 +140,42 @@ def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 class _Line:
-    """What `http.client` asks of a socket. Closing is left to the exchange, which closes the socket itself."""
+    """What `http.client` asks of a socket. `allowance`: bytes that may still be read; none are after the deadline.
+    Closing is left to the exchange, which closes the socket itself."""
 
     def __init__(self, line: socket.socket, *, deadline: Deadline, allowance: int) -> None:
         self._line = line
         self._deadline = deadline
-        self._allowance = allowance
+        self.allowance = allowance
 
     def sendall(self, data: bytes) -> None:
         self._line.settimeout(self._deadline.remaining())
         self._line.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._line, deadline=self._deadline, allowance=self._allowance))
+        return io.BufferedReader(_Reader(self))
 
     def close(self) -> None:
         pass
 
+    def receive(self, buffer: memoryview) -> int:
+        if self.allowance == 0:
+            raise _Unusable("the answer is too large")
+        self._line.settimeout(self._deadline.remaining())
+        count = self._line.recv_into(buffer[: self.allowance])
+        self.allowance -= count
+        return count
+
 
 class _Reader(io.RawIOBase):
-    """At most `allowance` bytes from the socket, and none after the deadline."""
-
-    def __init__(self, line: socket.socket, *, deadline: Deadline, allowance: int) -> None:
+    def __init__(self, line: _Line) -> None:
         self._line = line
-        self._deadline = deadline
-        self._allowance = allowance
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's WriteableBuffer has no slices
-        if self._allowance == 0:
-            raise _Unusable("the answer is too large")
-        self._line.settimeout(self._deadline.remaining())
-        count = self._line.recv_into(buffer[: self._allowance])
-        self._allowance -= count
-        return count
+        return self._line.receive(buffer)
 
 
 def _answer(response: http.client.HTTPResponse, *, max_body: int) -> Answer:

@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.asn1 import encode_der
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -46,14 +47,15 @@ def tagged(number: int, value: bytes) -> bytes:
     return tlv(header, value)
 
 
-def root_of_trust(*, locked: bytes = b"\xff", state: int = 0) -> bytes:
-    return tlv("30", tlv("04", bytes(32)) + tlv("01", locked) + integer(state, "0a") + tlv("04", bytes(32)))
+def root_of_trust(*, locked=b"\xff", state=0, key=bytes(32), boot_hash=bytes(32)) -> bytes:
+    return tlv("30", tlv("04", key) + tlv("01", locked) + integer(state, "0a") + tlv("04", boot_hash))
 
 
-APPLICATION_ID = tlv(
-    "30",
-    tlv("31", tlv("30", tlv("04", b"com.example.bank") + integer(7))) + tlv("31", tlv("04", bytes(32))),
-)
+def application_id(*, package=b"com.example.bank", version=7, digest=bytes(32)) -> bytes:
+    return tlv("30", tlv("31", tlv("30", tlv("04", package) + integer(version))) + tlv("31", tlv("04", digest)))
+
+
+APPLICATION_ID = application_id()
 SOFTWARE = {701: integer(1_780_000_000_000), 709: tlv("04", APPLICATION_ID)}
 HARDWARE = {
     1: tlv("31", integer(2)),
@@ -85,6 +87,56 @@ def spki(private_key) -> bytes:
     return private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+EMPTY_NAME = tlv("30", b"")
+# 2026-01-01 to 2049-01-01
+VALIDITY = tlv("30", tlv("17", b"260101000000Z") + tlv("17", b"490101000000Z"))
+
+
+def extension(oid: x509.ObjectIdentifier, value: bytes, *, critical: bytes = b"") -> bytes:
+    """`critical`: the BOOLEAN as it stands; empty: left out."""
+    return tlv("30", encode_der(oid) + critical + tlv("04", value))
+
+
+def to_be_signed(
+    *,
+    subject_spki: bytes,
+    extensions: bytes = b"",
+    version: bytes = tagged(0, integer(2)),
+    serial: bytes = integer(1),
+    algorithm: bytes = ECDSA_SHA256,
+    issuer: bytes = EMPTY_NAME,
+    validity: bytes = VALIDITY,
+    subject: bytes = EMPTY_NAME,
+    unique_ids: bytes = b"",
+    tail: bytes = b"",
+) -> bytes:
+    """A TBSCertificate of parts, each as DER: for certificates that no library writes. `extensions`: one by one."""
+    listed = tagged(3, tlv("30", extensions)) if extensions else b""
+    parts = (version, serial, algorithm, issuer, validity, subject, subject_spki, unique_ids, listed, tail)
+    return tlv("30", b"".join(parts))
+
+
+def signed(tbs: bytes, issuer_key, *, algorithm: bytes = ECDSA_SHA256, padding_bits: bytes = b"\x00") -> bytes:
+    signature = issuer_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
+    return tlv("30", tbs + algorithm + tlv("03", padding_bits + signature))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttestKey:
+    """What the second certificate says when the leaf is attested by an ATTEST_KEY. `described` False: nothing."""
+
+    challenge: bytes = b"of last month"
+    attestation_level: int = 1
+    key_level: int = 1
+    software: dict = field(default_factory=lambda: SOFTWARE)
+    hardware: dict = field(default_factory=lambda: {**HARDWARE, 1: tlv("31", integer(7))})
+    described: bool = True
+    kind: str = "P-256"
+    signer: str = "attestation"
+    dates: tuple = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1980, 1, 1, tzinfo=UTC))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """A chain of four that verifies as it stands; a test changes one thing."""
@@ -113,6 +165,7 @@ class Evidence:
     intermediate_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
     root_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
     leaf_signer: str = "attestation"
+    attest_key: "AttestKey | None" = None
     authority: x509.BasicConstraints | None = field(
         default_factory=lambda: x509.BasicConstraints(ca=True, path_length=None)
     )
@@ -144,7 +197,26 @@ class Evidence:
             (root, root, FACTORY_NAME, self.root_dates),
         )
         chain = [self._certificate(index, *entry) for index, entry in enumerate(plan)]
+        if self.attest_key is not None:
+            chain[:1] = self._through_attest_key(self.attest_key)
         return tuple(chain if self.with_root else chain[:-1])
+
+    def _through_attest_key(self, stated: AttestKey) -> list[bytes]:
+        middle = key("attest key", stated.kind)
+        evidence = replace(
+            self,
+            challenge=stated.challenge,
+            attestation_level=stated.attestation_level,
+            key_level=stated.key_level,
+            software=stated.software,
+            hardware=stated.hardware,
+            with_description=stated.described,
+            description=None,
+        )
+        return [
+            self._certificate(0, key("leaf", self.leaf_kind), middle, self.leaf_name, self.leaf_dates),
+            evidence._certificate(0, middle, key(stated.signer), OTHER_NAME, stated.dates),
+        ]
 
     def _certificate(self, index, subject_key, issuer_key, name, dates) -> bytes:
         subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in name])
@@ -169,10 +241,10 @@ class Evidence:
             )
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(Encoding.DER)
 
-    def verify(self, *, challenge=CHALLENGE, anchors=None, now=NOW):
+    def verify(self, *, challenge=CHALLENGE, anchors=None, now=NOW, **options):
         if anchors is None:
             anchors = AnchorSet((TrustAnchor(name="test", spki=spki(key("root", self.root_kind))),))
-        return verify(SubmittedAndroidKey(x5c=self.x5c()), challenge=challenge, anchors=anchors, now=now)
+        return verify(SubmittedAndroidKey(x5c=self.x5c()), challenge=challenge, anchors=anchors, now=now, **options)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from chalicelib.verifiers.play_integrity.secret import ClassicKeys
 
 _LONGEST_TOKEN: Final = 16_384  # characters; one with every documented member has less than 2,000
 
+# https://developer.android.com/reference/unity/class/Google/Play/Integrity/IntegrityManager names all three.
 _KEY_WRAPPING: Final = "A256KW"
 _ENCRYPTION: Final = "A256GCM"
 _SIGNATURE: Final = "ES256"

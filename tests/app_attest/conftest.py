@@ -41,10 +41,10 @@ def name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def key_usage(*, authority: bool) -> x509.KeyUsage:
+def key_usage(*, authority: bool, signs: bool | None = None, certifies: bool | None = None) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
+        digital_signature=not authority if signs is None else signs,
+        key_cert_sign=authority if certifies is None else certifies,
         crl_sign=authority,
         content_commitment=False,
         key_encipherment=False,
@@ -55,9 +55,48 @@ def key_usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
+def tree(der: bytes) -> list:
+    """[tag, contents] of one DER value; the contents of a constructed one are such pairs. Tag numbers to 30."""
+    (node,) = _nodes(der)
+    return node
+
+
+def _nodes(der: bytes) -> list:
+    nodes, at = [], 0
+    while at < len(der):
+        size, start = der[at + 1], at + 2
+        if size > 0x80:
+            start += size - 0x80
+            size = int.from_bytes(der[at + 2 : start], "big")
+        content = der[start : start + size]
+        nodes.append([der[at], _nodes(content) if der[at] & 0x20 else content])
+        at = start + size
+    return nodes
+
+
+def encode(node) -> bytes:
+    """The DER of a tree; bytes in the place of a node go in as they are."""
+    if isinstance(node, bytes):
+        return node
+    tag, content = node
+    if not isinstance(content, bytes):
+        content = b"".join(encode(inner) for inner in content)
+    return bytes([tag]) + length(len(content)) + content
+
+
+def length(size: int) -> bytes:
+    if size < 0x80:
+        return bytes([size])
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([0x80 | len(octets)]) + octets
+
+
 @dataclass
 class Certificate:
-    """One certificate to make; `extra` are (OID, DER, critical)."""
+    """One certificate to make; `extra` are (OID, DER, critical).
+
+    `edit` changes the tree of what is signed before it is signed, `outer` the tree of the certificate afterwards.
+    """
 
     subject: str
     issuer: str
@@ -69,6 +108,11 @@ class Certificate:
     not_after: datetime = NOW + timedelta(days=2)
     extra: list = field(default_factory=list)
     basic_constraints: bool = True
+    path_length: int | None = None
+    usage: dict = field(default_factory=dict)
+    key_usage: bool = True
+    edit: object = None
+    outer: object = None
 
     def der(self) -> bytes:
         builder = (
@@ -79,13 +123,26 @@ class Certificate:
             .serial_number(1000 + len(self.subject))
             .not_valid_before(self.not_before)
             .not_valid_after(self.not_after)
-            .add_extension(key_usage(authority=self.authority), critical=True)
         )
+        if self.key_usage:
+            usage = key_usage(**{"authority": self.authority, **self.usage})
+            builder = builder.add_extension(usage, critical=True)
         if self.basic_constraints:
-            builder = builder.add_extension(x509.BasicConstraints(ca=self.authority, path_length=None), critical=True)
+            constraints = x509.BasicConstraints(ca=self.authority, path_length=self.path_length)
+            builder = builder.add_extension(constraints, critical=True)
         for oid, value, critical in self.extra:
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=critical)
-        return builder.sign(self.signer, self.algorithm).public_bytes(Encoding.DER)
+        der = builder.sign(self.signer, self.algorithm).public_bytes(Encoding.DER)
+        if self.edit is None and self.outer is None:
+            return der
+        certificate = tree(der)
+        if self.edit is not None:
+            signed, _, signature = certificate[1]
+            self.edit(signed[1])
+            signature[1] = b"\x00" + self.signer.sign(encode(signed), ec.ECDSA(self.algorithm))
+        if self.outer is not None:
+            self.outer(certificate[1])
+        return encode(certificate)
 
 
 def intermediate(**changes) -> Certificate:
@@ -98,6 +155,10 @@ def intermediate(**changes) -> Certificate:
         algorithm=hashes.SHA384(),
     )
     return replace(made, **changes)
+
+
+def root(**changes) -> Certificate:
+    return intermediate(subject="Test App Attestation Root CA", key=ROOT_KEY, **changes)
 
 
 def credential(nonce: bytes, **changes) -> Certificate:
@@ -229,10 +290,18 @@ def forge():
         Assertion=Assertion,
         Attestation=Attestation,
         CREDENTIAL_KEY=CREDENTIAL_KEY,
+        INTERMEDIATE_KEY=INTERMEDIATE_KEY,
         NONCE_OID=NONCE_OID,
         NOW=NOW,
         OTHER_KEY=OTHER_KEY,
+        ROOT_KEY=ROOT_KEY,
         ROOT_PEM=ROOT_PEM,
         cose=cose,
+        credential=credential,
+        encode=encode,
+        intermediate=intermediate,
+        length=length,
         point=point,
+        root=root,
+        tree=tree,
     )

@@ -199,30 +199,6 @@ def test_malformed(forge, make):
     assert refused.reason is MALFORMED
 
 
-@pytest.mark.parametrize(
-    "extension",
-    [
-        lambda nonce: nonce,
-        lambda nonce: b"\x04\x20" + nonce,
-        lambda nonce: b"\x30\x22\x04\x20" + nonce,
-        lambda nonce: b"\x30\x24\xa2\x22\x04\x20" + nonce,
-        lambda nonce: b"\x30\x24\xa1\x22\x0c\x20" + nonce,
-        lambda nonce: b"\x30\x81\x24\xa1\x22\x04\x20" + nonce,
-        lambda nonce: b"\x30\x24\xa1\x22\x04\x20" + nonce + b"\x00",
-        lambda nonce: b"\x30\x23\xa1\x21\x04\x1f" + nonce[:31],
-        lambda nonce: b"\x30\x25\xa1\x23\x04\x21" + nonce + b"\x00",
-        lambda nonce: b"\x30\x26\xa1\x22\x04\x20" + nonce + b"\x05\x00",
-        lambda nonce: b"\x30\x48" + (b"\xa1\x22\x04\x20" + nonce) * 2,
-    ],
-)
-def test_the_nonce_extension_has_one_encoding(forge, extension):
-    plain = forge.Attestation()
-    nonce = hashlib.sha256(plain.authenticator_data() + plain.client_data_hash).digest()
-    refused = verify(forge.Attestation(leaf={"extra": [(forge.NONCE_OID, extension(nonce), False)]}))
-    assert isinstance(refused, Refused)
-    assert refused.reason is MALFORMED
-
-
 DAY = timedelta(days=1)
 UNTRUE_OBJECTS = {
     "one certificate": (chain_of(0), CHAIN),

@@ -26,13 +26,24 @@ class ChainUntrusted(Exception):  # noqa: N818 - the state of the chain, carried
 def check_places(subject: Certificate, issuer: Certificate, *, anchors: AnchorSet) -> None:
     """The one signs and certifies nothing, the other certifies, is named as its issuer, and is not the root itself.
 
-    RFC 5280 section 4.2: both extensions that say so are required, and a critical one that is not understood refuses.
-    Raises ChainUntrusted, and Malformed where a certificate does not say.
+    RFC 5280 section 4.2: basicConstraints and keyUsage are required of both, and a critical extension that is not
+    understood refuses. Raises ChainUntrusted, and Malformed where a certificate does not state its place.
     """
-    if _is_authority(subject) or not _is_authority(issuer):
-        raise ChainUntrusted("a certificate stands in the wrong place")
+    for certificate in (subject, issuer):
+        if any(
+            extension.critical and extension.oid not in {_KEY_USAGE, BASIC_CONSTRAINTS_OID}
+            for extension in certificate.extensions
+        ):
+            raise ChainUntrusted("a critical extension is not understood")
+        if certificate.extension(BASIC_CONSTRAINTS_OID) is None:
+            raise Malformed("a certificate does not state its place")
+    # Either word of a certification authority is one too many in the first place, and both are wanted in the second.
+    if subject.authority_over() is not None or _key_usage(subject) & _KEY_CERT_SIGN:
+        raise ChainUntrusted("the first certificate is an authority's")
     if not _key_usage(subject) & _DIGITAL_SIGNATURE:
         raise ChainUntrusted("the first certificate's key may not sign")
+    if issuer.authority_over() is None or not _key_usage(issuer) & _KEY_CERT_SIGN:
+        raise ChainUntrusted("the second certificate is no authority's")
     if subject.issuer != issuer.subject:
         raise ChainUntrusted("the first certificate names another issuer")
     if anchors.by_spki(issuer.spki) is not None:
@@ -81,17 +92,6 @@ def _ec_key(spki: bytes) -> PublicKey:
     if key.kind not in {KeyKind.P256, KeyKind.P384}:
         raise ChainUntrusted("an issuer's key is neither P-256 nor P-384")
     return key
-
-
-def _is_authority(certificate: Certificate) -> bool:
-    if any(
-        extension.critical and extension.oid not in {_KEY_USAGE, BASIC_CONSTRAINTS_OID}
-        for extension in certificate.extensions
-    ):
-        raise ChainUntrusted("a critical extension is not understood")
-    if certificate.extension(BASIC_CONSTRAINTS_OID) is None:
-        raise Malformed("a certificate does not state its place")
-    return certificate.authority_over() is not None and bool(_key_usage(certificate) & _KEY_CERT_SIGN)
 
 
 def _key_usage(certificate: Certificate) -> int:

@@ -17,13 +17,20 @@ from chalicelib.api.edge import UseCases
 from chalicelib.api.rendering import JsonRenderer
 from chalicelib.aws.clock import SystemClock, SystemRandomness
 from chalicelib.aws.decision_log import JsonDecisionLog
+from chalicelib.aws.event_log import JsonEventLog
 from chalicelib.config import Config
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.health import HealthService
 from chalicelib.service.issue_challenge import ChallengeService
+from chalicelib.service.play_integrity import PlayIntegrity
 from chalicelib.service.ports import Clock, Randomness
 from chalicelib.service.publish_keys import KeyService
+from chalicelib.service.refresh_risk_metrics import RiskMetricService
+from chalicelib.vendors.bounded_http import HttpClient
+from chalicelib.vendors.endpoints import VENDORS, stand_ins
+from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
+from chalicelib.vendors.risk_metrics import AppleRiskMetrics
 
 
 class Runtime:
@@ -65,10 +72,13 @@ def runtime(environ: Mapping[str, str]) -> Runtime:
 def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     # Here and not above: these load boto3, which costs a quarter of a second and wants a Region.
     from chalicelib.aws import clients
+    from chalicelib.aws.budget import DynamoCallBudget
     from chalicelib.aws.challenges import DynamoChallenges
     from chalicelib.aws.document_bodies import S3Bodies
     from chalicelib.aws.documents import Documents
     from chalicelib.aws.instances import DynamoInstances
+    from chalicelib.aws.receipts import DynamoReceipts
+    from chalicelib.aws.secrets import StageSecrets
     from chalicelib.aws.signer import KmsKeyDirectory, KmsSigner
     from chalicelib.aws.static_site import S3StaticSite
 
@@ -92,7 +102,11 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     )
     signer = KmsSigner(client=kms, key_arn=settings.signing_key_arn)
     further = tuple(KmsSigner(client=kms, key_arn=arn) for arn in settings.published_key_arns)
-    decision_log = JsonDecisionLog(decisions)
+    decision_log, events = JsonDecisionLog(decisions), JsonEventLog(decisions)
+    secrets = StageSecrets(client=clients.secretsmanager(), stage=settings.stage, clock=given.clock)
+    origin = settings.vendors_origin
+    http = HttpClient(clock=given.clock, plain_loopback=origin is not None)
+    endpoints = VENDORS if origin is None else stand_ins(origin)
     return UseCases(
         challenges=ChallengeService(
             beliefs=beliefs, challenges=challenges, clock=given.clock, randomness=given.randomness
@@ -104,6 +118,13 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             signer=signer,
             renderer=JsonRenderer(),
             decisions=decision_log,
+            play_integrity=PlayIntegrity(
+                secrets=secrets,
+                decoder=GooglePlayIntegrityDecoder(http=http, clock=given.clock, endpoints=endpoints),
+                budget=DynamoCallBudget(client=dynamodb, table=settings.nonces_table),
+                events=events,
+                allow_test_responses=settings.test_stage,
+            ),
             clock=given.clock,
             randomness=given.randomness,
             issuer=settings.issuer,
@@ -116,6 +137,14 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
         ),
         health=HealthService(
             signer=signer, challenges=challenges, instances=instances, beliefs=beliefs, clock=given.clock
+        ),
+        risk_metrics=RiskMetricService(
+            beliefs=beliefs,
+            receipts=DynamoReceipts(client=dynamodb, table=settings.instances_table),
+            metrics=AppleRiskMetrics(http=http, endpoints=endpoints),
+            secrets=secrets,
+            events=events,
+            clock=given.clock,
         ),
         decisions=decision_log,
     )

@@ -53,13 +53,17 @@ _REQUIRED: Final = frozenset(
 )
 _EXTRA_ANCHORS: Final = "ASSAY_EXTRA_ANCHORS"
 _VENDORS_ORIGIN: Final = "ASSAY_VENDORS_ORIGIN"
+_TEST_STAGE: Final = "ASSAY_TEST_STAGE"
+_OPTIONAL: Final = frozenset({_EXTRA_ANCHORS, _VENDORS_ORIGIN, _TEST_STAGE})
+# Stages that nobody may call a test, whatever else is set.
+_NO_TESTS: Final = frozenset({"prod", "production"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """`published_key_arns`: keys in the JWKS beside the signing one. `extra_anchors`: simulated phones', in the local
     stage, whatever else is trusted there. `vendors_origin`: where the local stage has stand-ins of the vendors'
-    servers; None: the servers themselves.
+    servers; None: the servers themselves. `test_stage`: vendors' test responses count.
     """
 
     stage: str
@@ -74,6 +78,7 @@ class Config:
     lambda_timeout: timedelta
     extra_anchors: AnchorSet
     vendors_origin: str | None
+    test_stage: bool
 
 
 def load(environ: Mapping[str, str]) -> Config:
@@ -82,7 +87,7 @@ def load(environ: Mapping[str, str]) -> Config:
     ours = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
     if missing := sorted(_REQUIRED - ours.keys()):
         raise _wrong(f"{missing[0]} is missing")
-    if unknown := sorted(ours.keys() - _REQUIRED - {_EXTRA_ANCHORS, _VENDORS_ORIGIN}):
+    if unknown := sorted(ours.keys() - _REQUIRED - _OPTIONAL):
         raise _wrong(f"{unknown[0]} is no variable of this service")
 
     stage = _matching(ours, "ASSAY_STAGE", _STAGE)
@@ -118,6 +123,7 @@ def load(environ: Mapping[str, str]) -> Config:
         lambda_timeout=_timeout(ours),
         extra_anchors=extra,
         vendors_origin=_vendors_origin(ours, stage=stage),
+        test_stage=_test_stage(ours, stage=stage),
     )
 
 
@@ -170,6 +176,17 @@ def _vendors_origin(ours: Mapping[str, str], *, stage: str) -> str | None:
     if stage != LOCAL_STAGE:
         raise _wrong(f"{_VENDORS_ORIGIN} is for the local stage only")
     return _matching(ours, _VENDORS_ORIGIN, _LOOPBACK_ORIGIN)
+
+
+def _test_stage(ours: Mapping[str, str], *, stage: str) -> bool:
+    """Where test responses of Google Play's count, which say what their tester wants them to."""
+    if _TEST_STAGE not in ours:
+        return stage == LOCAL_STAGE
+    if ours[_TEST_STAGE] != "yes":
+        raise _wrong(f"{_TEST_STAGE} is `yes`, or not set")
+    if stage in _NO_TESTS:
+        raise _wrong(f"{_TEST_STAGE} is set, in production")
+    return True
 
 
 def _require_private_keys(anchors: AnchorSet, *, stage: str) -> None:

@@ -22,6 +22,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import b64url
 from chalicelib.model.outcome import Malfunction
+from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
 from chalicelib.service.ports import (
     Claimed,
@@ -217,6 +218,7 @@ class DynamoChallenges:
         next_challenge: NewChallenge,
         change: tuple[InstanceChange, Instance] | None,
         receipt: KeptReceipt | None = None,
+        play_integrity: KeptPlayIntegrity | None = None,
     ) -> CommitOutcome:
         """botocore gives the transaction a client token, so repeating one whose answer got lost is safe: it returns
         what the first try did. A cancelled transaction is not repeated: Malfunction, unless a condition says why."""
@@ -246,7 +248,7 @@ class DynamoChallenges:
                 "ConditionExpression": _NEVER_SEEN,
             }
         }
-        moves = [] if change is None else self._instances.writes(*change, receipt)
+        moves = [] if change is None else self._instances.writes(*change, receipt, play_integrity)
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "commit"):
             try:
                 self._client.transact_write_items(TransactItems=[done, put_next, *moves])

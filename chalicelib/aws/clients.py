@@ -13,17 +13,27 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 # Seconds. DynamoDB, KMS and S3 answer within tens of milliseconds from inside the Region: without an answer after 0.7 s
 # the connection is lost, and one more attempt makes another. Two attempts of (0.7 + 0.7) s and standard mode's wait
 # (below 1 s) end a call within 3.8 s. A request meets three such calls at most: of what is in force, one that ends it,
-# and the release of its challenge. With the 2 s that a twin waits that is 13.5 s: where a service hangs, the phone gets
-# a 503 of ours before Lambda stops the function after 15. tests/service/test_patience.py counts them.
+# and the release of its challenge. With the 2 s that a twin waits, and with a secret that is not to be had and a vendor
+# that is silent (chalicelib/vendors), that is below 19 s: where a service hangs, the phone gets a 503 of ours before
+# Lambda stops the function after 20. tests/service/test_patience.py counts them.
 _CONFIG = Config(
     connect_timeout=0.7,
     read_timeout=0.7,
     retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,  # a frozen Lambda environment finds its connection alive again
+)
+
+# Nothing fails without a secret but a verdict that policy can do without: it is asked for once, and soon again.
+_SECRETS = Config(
+    connect_timeout=0.7,
+    read_timeout=0.7,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    tcp_keepalive=True,
 )
 
 
@@ -37,3 +47,7 @@ def kms() -> "KMSClient":
 
 def s3() -> "S3Client":
     return boto3.client("s3", config=_CONFIG)
+
+
+def secretsmanager() -> "SecretsManagerClient":
+    return boto3.client("secretsmanager", config=_SECRETS)

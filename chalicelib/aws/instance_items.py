@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from chalicelib.aws import verdict_items
 from chalicelib.aws.items import Milliseconds, Value, from_item, from_ms, to_ms
 from chalicelib.model.claims import (
     AndroidPackage,
@@ -60,6 +61,7 @@ class _Android(_Closed, tag_field="platform", tag="android", frozen=True, kw_onl
     boot_patch_level: _Patch | None
     packages: tuple[tuple[str, _Hex], ...]
     signature_digests: tuple[bytes, ...]
+    attest_key: bool = False  # absent from items of before such keys could be admitted
 
 
 class _Apple(_Closed, tag_field="platform", tag="apple", frozen=True, kw_only=True):
@@ -90,7 +92,8 @@ class _Stored(_Closed, frozen=True, kw_only=True):
 
 
 class _StoredAndroid(_Stored, tag_field="platform", tag="android", frozen=True, kw_only=True):
-    pass
+    # Absent where no submission brought a verdict.
+    play_integrity: str | None = None
 
 
 class _StoredApple(_Stored, tag_field="platform", tag="apple", frozen=True, kw_only=True):
@@ -124,7 +127,8 @@ def platform_of(instance: Instance) -> str:
 
 
 def to_values(instance: Instance) -> dict[str, Value]:
-    """Every attribute but the key, and but what phones have no part in: the risk metric and the note of a block."""
+    """Every attribute but the key; but what phones have no part in, the risk metric and the note of a block; and but
+    the verdict of Google Play's, which only a submission that brings one moves (aws/verdict_items.py)."""
     values: dict[str, Value] = {
         "v": _VERSION,
         "app": instance.app,
@@ -195,6 +199,7 @@ def _stored_evidence(kept: KeptEvidence) -> _Android | _Apple:
                 boot_patch_level=_patch(kept.boot_patch_level),
                 packages=tuple((package.name, _hex(package.version)) for package in kept.packages),
                 signature_digests=kept.signature_digests,
+                attest_key=kept.attest_key,
             )
         case KeptApple():
             return _Apple(
@@ -231,6 +236,8 @@ def _kept_evidence(stored: _StoredAndroid | _StoredApple) -> KeptEvidence:
                 boot_patch_level=_patch_level(android.boot_patch_level),
                 packages=tuple(AndroidPackage(name, int(version, 16)) for name, version in android.packages),
                 signature_digests=android.signature_digests,
+                attest_key=android.attest_key,
+                play_integrity=None if stored.play_integrity is None else verdict_items.read(stored.play_integrity),
             )
         case _StoredApple():
             apple = msgspec.json.decode(stored.kept, type=_Apple, strict=True)

@@ -1,6 +1,7 @@
 """The `instances` table: one item per instance key, and one per App Attest key that says whose it is, for good.
 
     instance#<jkt>           app, platform, key, kept evidence, times, blocked;
+                             Android: Google Play's last verdict, where there is one;
                              Apple: App Attest key, counter, validation, risk metric
     app_attest#<key id>      jkt
     receipt#<key id>         what the risk metric comes from: aws/receipts.py
@@ -10,11 +11,12 @@ Nothing here is deleted or expires: a block, a counter and the tie of two keys m
 
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import receipts
+from chalicelib.aws import receipts, verdict_items
 from chalicelib.aws.errors import answering
 from chalicelib.aws.instance_items import app_attest_key, instance_key, read_instance, to_values
 from chalicelib.aws.items import Value, to_item
 from chalicelib.model.instances import Instance
+from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.service.ports import InstanceChange, KeptReceipt
 
@@ -53,18 +55,25 @@ class DynamoInstances:
         return read_instance(item, jkt=jkt) if item else None
 
     def writes(
-        self, change: InstanceChange, instance: Instance, receipt: KeptReceipt | None
+        self,
+        change: InstanceChange,
+        instance: Instance,
+        receipt: KeptReceipt | None,
+        play_integrity: KeptPlayIntegrity | None,
     ) -> "list[TransactWriteItemTypeDef]":
         """The conditional writes of `change`, as `InstanceChange` states them, for a transaction."""
+        brought = {} if play_integrity is None else verdict_items.to_values(play_integrity)
         match change:
             case InstanceChange.ENROL:
                 kept = [] if receipt is None else [receipts.enrolment_write(receipt, table=self._table)]
-                return self._enrolment(instance) + kept
+                return self._enrolment(instance, brought) + kept
+            case InstanceChange.RENEW if instance.app_attest is None:
+                return [self._android_renewal(instance, brought)]
             case InstanceChange.RENEW:
-                return [self._renewal(instance)]
+                return [self._apple_renewal(instance)]
 
-    def _enrolment(self, instance: Instance) -> "list[TransactWriteItemTypeDef]":
-        values = to_values(instance)
+    def _enrolment(self, instance: Instance, brought: dict[str, Value]) -> "list[TransactWriteItemTypeDef]":
+        values = to_values(instance) | brought
         same = [_SAME_APP_AND_PLATFORM]
         if instance.app_attest is not None:
             same.append(_SAME_APP_ATTEST_KEY)
@@ -93,11 +102,11 @@ class DynamoInstances:
         }
         return [put, tie]
 
-    def _renewal(self, instance: Instance) -> "TransactWriteItemTypeDef":
+    def _android_renewal(self, instance: Instance, brought: dict[str, Value]) -> "TransactWriteItemTypeDef":
         values = to_values(instance)
         key = to_item({"id": instance_key(instance.jkt)})
         looked_at = {name: values[name] for name in ("app", "platform")}
-        if instance.app_attest is None:
+        if not brought:
             return {
                 "ConditionCheck": {
                     "TableName": self._table,
@@ -106,17 +115,33 @@ class DynamoInstances:
                     "ExpressionAttributeValues": to_item({**_placeholders(looked_at), ":not_blocked": False}),
                 }
             }
-        looked_at["app_attest_key"] = values["app_attest_key"]
-        moved = {name: values[name] for name in _MOVED_BY_ASSERTION}
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": key,
-                "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in moved),
-                "ConditionExpression": f"{_SAME_APP_AND_PLATFORM} AND {_SAME_APP_ATTEST_KEY} AND {_COUNTER_RISES}",
-                "ExpressionAttributeValues": to_item({**_placeholders({**moved, **looked_at}), ":not_blocked": False}),
+                "UpdateExpression": _set(brought),
+                "ConditionExpression": _SAME_APP_AND_PLATFORM,
+                "ExpressionAttributeValues": to_item({**_placeholders(brought | looked_at), ":not_blocked": False}),
             }
         }
+
+    def _apple_renewal(self, instance: Instance) -> "TransactWriteItemTypeDef":
+        values = to_values(instance)
+        looked_at = {name: values[name] for name in ("app", "platform", "app_attest_key")}
+        moved = {name: values[name] for name in _MOVED_BY_ASSERTION}
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item({"id": instance_key(instance.jkt)}),
+                "UpdateExpression": _set(moved),
+                "ConditionExpression": f"{_SAME_APP_AND_PLATFORM} AND {_SAME_APP_ATTEST_KEY} AND {_COUNTER_RISES}",
+                "ExpressionAttributeValues": to_item({**_placeholders(moved | looked_at), ":not_blocked": False}),
+            }
+        }
+
+
+def _set(values: dict[str, Value]) -> str:
+    return "SET " + ", ".join(f"{name} = :{name}" for name in values)
 
 
 def _placeholders(values: dict[str, Value]) -> dict[str, Value]:

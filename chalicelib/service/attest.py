@@ -25,6 +25,7 @@ from chalicelib.service.admission import Admitted
 from chalicelib.service.beliefs import Beliefs, InForce
 from chalicelib.service.challenges import new_challenge, new_reference
 from chalicelib.service.enrolment import enrol, enrolment_conflict, refused_for_platform
+from chalicelib.service.play_integrity import PlayIntegrity, refused_integrity_token
 from chalicelib.service.ports import (
     AnswerRenderer,
     ChallengeStore,
@@ -40,7 +41,6 @@ from chalicelib.service.ports import (
     Signer,
     StoredAnswer,
 )
-from chalicelib.service.play_integrity import PlayIntegrity, refused_integrity_token
 from chalicelib.service.renewal import renew, renewal_conflict
 from chalicelib.verifiers.rasp import verify_report
 from chalicelib.verifiers.submission import verify_proof

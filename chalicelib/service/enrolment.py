@@ -1,8 +1,10 @@
 """Enrolment: a fresh statement of the platform ties an instance key to a genuine phone and app, once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.appraisal import Admission
 from chalicelib.model.apps import AppleReference, AppRegistration
 from chalicelib.model.claims import (
     EvidenceSet,
@@ -58,10 +60,12 @@ def enrol(
     standing: Instance | None,
     registration: AppRegistration,
     anchors: TrustAnchors,
+    admits: Collection[Admission],
     now: datetime,
 ) -> Admitted | Refused:
     """The instance that `submitted` makes, or why it makes none. `standing`: the one that has the proof's key already.
-    `submitted` is of a platform that the app is registered for.
+    `submitted` is of a platform that the app is registered for. `admits`: policy's word on evidence that is refused by
+    default.
 
     1. The key is new, or stands enrolled for the same app, unblocked.
     2. The platform's statement verifies.
@@ -72,7 +76,7 @@ def enrol(
     if standing is not None and (refused := refused_as_it_stands(standing, app=registration.app)):
         return refused
     # 2. and 3.
-    vouched = _vouch(submitted, proof=proof, registration=registration, anchors=anchors, now=now)
+    vouched = _vouch(submitted, proof=proof, registration=registration, anchors=anchors, admits=admits, now=now)
     if isinstance(vouched, Refused):
         return vouched
     # 4.
@@ -134,11 +138,14 @@ def _vouch(
     proof: VerifiedProof,
     registration: AppRegistration,
     anchors: TrustAnchors,
+    admits: Collection[Admission],
     now: datetime,
 ) -> _Vouched | Refused:
     match submitted.statement:
         case SubmittedAndroidKey() as statement:
-            return _android(statement, challenge=submitted.challenge, proof=proof, anchors=anchors, now=now)
+            return _android(
+                statement, challenge=submitted.challenge, proof=proof, anchors=anchors, admits=admits, now=now
+            )
         case SubmittedAppleAttestation() as statement if registration.apple is not None:
             return _apple(statement, proof=proof, reference=registration.apple, anchors=anchors, now=now)
         case SubmittedUnattested():
@@ -153,9 +160,16 @@ def _android(
     challenge: bytes,
     proof: VerifiedProof,
     anchors: TrustAnchors,
+    admits: Collection[Admission],
     now: datetime,
 ) -> _Vouched | Refused:
-    verified = verify_android_key(statement, challenge=challenge, anchors=anchors.android, now=now)
+    verified = verify_android_key(
+        statement,
+        challenge=challenge,
+        anchors=anchors.android,
+        now=now,
+        admit_attest_keys=Admission.ANDROID_ATTEST_KEYS in admits,
+    )
     if isinstance(verified, Refused):
         return verified
     # The challenge inside the statement was fixed before the key existed, so nothing but this comparison ties the
@@ -237,10 +251,14 @@ def _receipt(vouched: _Vouched, *, jkt: str, registration: AppRegistration, now:
 
 
 def _with_what_is_known(kept: KeptEvidence, *, standing: Instance | None) -> KeptEvidence:
-    """A phone that enrols the same keys again does not shake off what Apple said of it."""
-    if isinstance(kept, KeptApple) and standing is not None and isinstance(standing.kept, KeptApple):
-        return replace(kept, risk_metric=standing.kept.risk_metric)
-    return kept
+    """A phone that enrols the same keys again does not shake off what Apple or Google said of it."""
+    match kept, standing and standing.kept:
+        case KeptApple(), KeptApple(risk_metric=metric):
+            return replace(kept, risk_metric=metric)
+        case KeptAndroid(), KeptAndroid(play_integrity=verdict):
+            return replace(kept, play_integrity=verdict)
+        case _:
+            return kept
 
 
 def _platform_key(app_attest: AppAttestKey | None) -> bytes | None:

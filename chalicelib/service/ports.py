@@ -1,4 +1,4 @@
-"""What use cases ask of the world. `chalicelib.aws` implements these; tests may too."""
+"""What use cases ask of the world. `chalicelib.aws` and `chalicelib.vendors` implement these; tests may too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from chalicelib.model.descriptor import Purpose, TokenKind
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.outcome import Refused, Unavailable
+from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier
@@ -73,8 +74,8 @@ class InstanceChange(Enum):
     The App Attest key then belongs to this `jkt` for good. A counter that stands higher is never moved back.
     RENEW is provided that the `jkt` stands enrolled unblocked for the same app and, for an Apple instance, that the
     stored counter is lower than the new one. It moves what an assertion says anew: validation, `attested_at` and the
-    counter. Of an Android instance it moves nothing: nothing of it is newer than what stands, which a concurrent
-    enrolment may have renewed.
+    counter. Of an Android instance it moves nothing but a verdict of Google Play's that came with it: nothing else is
+    newer than what stands, which a concurrent enrolment may have renewed.
     """
 
     ENROL = "enrol"
@@ -135,10 +136,13 @@ class ChallengeStore(Protocol):
         next_challenge: NewChallenge,
         change: tuple[InstanceChange, Instance] | None,
         receipt: KeptReceipt | None = None,
+        play_integrity: KeptPlayIntegrity | None = None,
     ) -> CommitOutcome:
         """One transaction: `done` with the answer, the instance moved, the next challenge put.
 
         `receipt`: of an instance that enrols, kept with it. One that stands and may still be exchanged is not replaced.
+        `play_integrity`: what the submission of an Android instance brought, kept with it. Without it the verdict that
+        stands is not touched, whatever `change` has: a concurrent submission may have brought a newer one.
         """
 
 
@@ -248,7 +252,7 @@ class PlayIntegrityDecoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """Apple has nothing newer; asking again before some hours have passed is useless."""
+    """Apple has nothing newer, now; asking again before some hours have passed is useless."""
 
 
 class RiskMetrics(Protocol):
@@ -257,7 +261,8 @@ class RiskMetrics(Protocol):
     def exchange(
         self, receipt: bytes, *, environment: AppleEnvironment, credentials: bytes, now: datetime
     ) -> bytes | Refused | NotYet | Unavailable:
-        """A newer receipt for `receipt`, in whatever encoding a CMS has. Refused: Apple does not know the receipt."""
+        """A newer receipt for `receipt`, in whatever encoding a CMS has. Refused: Apple calls it malformed, or of the
+        other environment. NotYet: asked too early, or Apple has no data of the phone left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ def renew(
     """The instance as this renewal moves it, or why not. `standing`: the one that has the proof's key.
 
     1. The key is enrolled, for this app, unblocked.
-    2. The evidence is that of the instance's platform: nothing beside the proof on Android, an assertion on Apple's.
+    2. The evidence is that of the instance's platform: no statement beside the proof on Android, an assertion on
+       Apple's.
     3. The assertion verifies under the App Attest key that enrolled with this instance key, and its counter rises.
     """
     # 1.

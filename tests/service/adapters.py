@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.decision_log import JsonDecisionLog
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.event_log import JsonEventLog
 from chalicelib.aws.instance_items import app_attest_key, instance_key
 from chalicelib.aws.items import to_item
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.ports import DecisionRecord
+from chalicelib.service.ports import DecisionRecord, Event, EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,22 @@ class RecordedDecisions:
         JsonDecisionLog(self.lines).record(record)
         self.records.append(record)
         self.journal.append(f"record {record.outcome}")
+
+
+@dataclass
+class NotedEvents:
+    """Every event goes to the real log, and is kept."""
+
+    lines: StringIO = field(default_factory=StringIO)
+    events: list[Event] = field(default_factory=list)
+
+    def raise_event(self, event: Event) -> None:
+        JsonEventLog(self.lines).raise_event(event)
+        self.events.append(event)
+
+    @property
+    def said(self) -> list[tuple[EventKind, str, str]]:
+        return [(event.kind, event.subject, event.detail) for event in self.events]
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,33 @@ from assay_toolkit.local.moto_lock import atomic_dynamodb
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from chalicelib.api.rendering import JsonRenderer
+from chalicelib.aws.budget import DynamoCallBudget
 from chalicelib.aws.challenges import DynamoChallenges
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.instances import DynamoInstances
+from chalicelib.aws.secrets import StageSecrets
 from chalicelib.aws.signer import KmsSigner
 from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.issue_challenge import ChallengeService
-from tests.service.adapters import PublishedDocuments, RecordedDecisions, Tables, Tap
-from tests.service.world import FUNCTION_TIMEOUT, ISSUER, SIMULATED, Clock, CountedBytes, World, register, status_list
+from chalicelib.service.play_integrity import PlayIntegrity
+from chalicelib.vendors.bounded_http import HttpClient
+from chalicelib.vendors.endpoints import stand_ins
+from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
+from tests.service.adapters import NotedEvents, PublishedDocuments, RecordedDecisions, Tables, Tap
+from tests.service.world import (
+    FUNCTION_TIMEOUT,
+    ISSUER,
+    SIMULATED,
+    STAGE,
+    Clock,
+    CountedBytes,
+    World,
+    register,
+    status_list,
+)
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +74,11 @@ def dynamodb(client):
 @pytest.fixture(scope="module")
 def kms(client):
     return client("kms")
+
+
+@pytest.fixture(scope="module")
+def secretsmanager(client):
+    return client("secretsmanager")
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +166,9 @@ def beliefs(documents, clock) -> Beliefs:
 
 
 @pytest.fixture
-def world(tables, clock, documents, beliefs, signer) -> World:
+def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
     documents.publish("google_status", status_list())
-    decisions, randomness = RecordedDecisions(), CountedBytes()
+    decisions, events, randomness = RecordedDecisions(), NotedEvents(), CountedBytes()
     instances = DynamoInstances(client=tables.client, table=tables.instances)
     challenge_store = Tap(
         DynamoChallenges(
@@ -167,6 +188,7 @@ def world(tables, clock, documents, beliefs, signer) -> World:
         documents=documents,
         signer=signer,
         decisions=decisions,
+        events=events,
         randomness=randomness,
         beliefs=beliefs,
         challenges=ChallengeService(beliefs=beliefs, challenges=challenge_store, clock=clock, randomness=randomness),
@@ -177,6 +199,17 @@ def world(tables, clock, documents, beliefs, signer) -> World:
             signer=signer,
             renderer=JsonRenderer(),
             decisions=decisions,
+            play_integrity=PlayIntegrity(
+                secrets=StageSecrets(client=secretsmanager, stage=STAGE, clock=clock),
+                # Nobody listens there; tests of Google's answers put a server in its place.
+                decoder=GooglePlayIntegrityDecoder(
+                    http=HttpClient(clock=clock, plain_loopback=True),
+                    clock=clock,
+                    endpoints=stand_ins("http://127.0.0.1:9"),
+                ),
+                budget=DynamoCallBudget(client=tables.client, table=tables.nonces),
+                events=events,
+            ),
             clock=clock,
             randomness=randomness,
             issuer=ISSUER,

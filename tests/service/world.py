@@ -23,13 +23,14 @@ from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.ports import Claimed, ClaimOutcome, CommitOutcome, NewChallenge, StoredAnswer
 from chalicelib.verifiers.codec import base64url
 from chalicelib.verifiers.submission import decode_submission
-from tests.service.adapters import PublishedDocuments, RecordedDecisions, Tables, Tap
+from tests.service.adapters import NotedEvents, PublishedDocuments, RecordedDecisions, Tables, Tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+STAGE = "service"
 ISSUER = "https://keys.assay.example"
 API = "https://api.bank.example"
 GATEWAY = "https://gateway.bank.example"
@@ -156,6 +157,7 @@ class World:
     documents: PublishedDocuments
     signer: Tap
     decisions: RecordedDecisions
+    events: NotedEvents
     randomness: CountedBytes
     beliefs: Beliefs
     challenges: ChallengeService

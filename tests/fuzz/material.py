@@ -5,9 +5,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from assay_toolkit.simulator import roots
 from assay_toolkit.simulator.apple_parameters import AppleParameters, Launch
@@ -16,8 +19,11 @@ from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.tamper import TAMPERS
 from assay_toolkit.vectors.index import Entry, load
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
-from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS, APPLE_RECEIPT_ANCHORS
 from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
+from chalicelib.model.keys import EcPublicJwk
+from chalicelib.verifiers.app_attest.statement import decode_attestation
+from chalicelib.verifiers.codec.errors import Malformed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VECTORS = REPOSITORY / "../shared/vectors"
@@ -26,6 +32,8 @@ CHALLENGE = bytes(range(32))
 
 ANDROID_ANCHORS: AnchorSet = GOOGLE_ANCHORS + anchors_from_pem(roots.ANDROID_ROOT_PEM, name="simulator")
 APP_ATTEST_ANCHORS: AnchorSet = APPLE_ANCHORS + anchors_from_pem(roots.APPLE_ROOT_PEM, name="simulator")
+
+RECEIPT_ANCHORS: AnchorSet = APPLE_RECEIPT_ANCHORS + anchors_from_pem(roots.APPLE_RECEIPT_ROOT_PEM, name="simulator")
 
 _PHONES = {phone.platform: phone for phone in (AndroidPhone, ApplePhone)}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
@@ -104,6 +112,23 @@ def attestations() -> Iterator[bytes]:
 def assertions() -> Iterator[bytes]:
     yield from (decoded(statement["assertion"]) for statement in statements("apple_assertion"))
     yield from (entry.evidence for entry in recorded("apple_assertion"))
+
+
+def receipts() -> Iterator[bytes]:
+    for attestation in attestations():
+        with suppress(Malformed):
+            yield decode_attestation(attestation).receipt
+    yield from (entry.evidence for entry in recorded("apple_receipt"))
+
+
+def genuine(kind: str) -> tuple[Entry, ...]:
+    """Recorded evidence that verifies."""
+    return tuple(entry for entry in recorded(kind) if entry.expected and entry.expected["verification"] == "verified")
+
+
+def pem_key(entry: Entry) -> EcPublicJwk:
+    numbers = load_pem_public_key(entry.params.text("public_key_spki_pem").encode()).public_numbers()
+    return EcPublicJwk(x=numbers.x.to_bytes(32, "big"), y=numbers.y.to_bytes(32, "big"))
 
 
 @cache

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import TARGETS, framed, unframed
+from tests.fuzz.target import framed, unframed
+from tests.fuzz.targets import TARGETS
 
 _EXAMPLES = 200
 
@@ -53,7 +54,7 @@ _JSON_ODDITIES = (
     "\U0001f600",
     "-1",
     "9" * 17,
-    "9" * 400,
+    "9" * 5_000,
     "NaN",
     "1e400",
     "\ud800",

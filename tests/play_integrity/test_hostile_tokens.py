@@ -149,6 +149,7 @@ INNER = [
     )],
     ("inner_jwk", lambda p: p.jwe(p.jws(header={"alg": "ES256", "jwk": _jwk()}, key=FORGER)), S),
     ("inner_jwk_and_right_signature", _inner(jwk={"kty": "EC"}), S),
+    ("inner_kid_of_another_type", _inner(kid=1), S),
     ("inner_x5c", _inner(x5c=["AA=="]), S),
     ("inner_jku", _inner(jku="https://attacker.example/keys"), S),
     ("inner_x5u", _inner(x5u="https://attacker.example/keys"), S),

@@ -101,6 +101,6 @@ def _verified(plaintext: bytes, keys: ClassicKeys) -> bytes | Refused:
     # 6.
     try:
         _JWS.decode(token, keys.verification_key, algorithms=[_SIGNATURE])
-    except jwt.InvalidSignatureError:
+    except jwt.InvalidTokenError:  # a wrong signature, or a `kid` that is no text
         return Refused(RefusalReason.PLAY_INTEGRITY_SIGNATURE)
     return jws.payload

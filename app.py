@@ -7,5 +7,6 @@ from chalicelib.api import application
 
 app = application.build(bootstrap.runtime(os.environ))
 
-# The scheduled handler's name in Lambda is `app.publish_keys`.
+# The scheduled handlers' names in Lambda are `app.publish_keys` and `app.refresh_risk_metrics`.
 publish_keys = app.handler_map["publish_keys"]
+refresh_risk_metrics = app.handler_map["refresh_risk_metrics"]

@@ -11,6 +11,8 @@ from chalicelib.api.problems import Problem
 
 # A key must be readable long before it signs (lead of at least 24 h): an hour between publications is well within.
 _PUBLICATION: Final = Rate(1, unit=Rate.HOURS)
+# How long a new instance has no risk metric at most, unless more is due than a run can do.
+_MEASURING: Final = Rate(1, unit=Rate.HOURS)
 
 
 def build(runtime: Runtime, *, chalice: type[Chalice] = Chalice) -> Chalice:
@@ -23,11 +25,17 @@ def build(runtime: Runtime, *, chalice: type[Chalice] = Chalice) -> Chalice:
     app.register_middleware(_chalice_errors_as_problems(edge), "http")
     app.register_blueprint(_routes(edge))
 
-    # Lambda calls it by the name `app.publish_keys`: app.py exports it.
+    # Lambda calls scheduled handlers by the names `app.publish_keys` and so on: app.py exports them.
     @app.schedule(_PUBLICATION)
     def publish_keys(_event: CloudWatchEvent) -> None:
         """The JWKS to the static endpoint. A Malfunction fails the invocation: Lambda retries, and an alarm sees it."""
         runtime.use_cases().keys.publish()
+
+    @app.schedule(_MEASURING)
+    def refresh_risk_metrics(_event: CloudWatchEvent) -> None:
+        """Receipts of App Attest keys, exchanged for newer ones. A Malfunction fails the invocation."""
+        report = runtime.use_cases().risk_metrics.refresh()
+        runtime.log.info("risk metrics", finished=report.finished, receipts=dict(report.fates))
 
     return app
 

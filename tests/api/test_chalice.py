@@ -97,14 +97,16 @@ def test_each_function_gets_a_role_and_the_policy_of_its_own(stack, stage):
     assert {function.resource_name: Path(function.role.policy.filename).name for function in functions} == {
         "api_handler": f"policy-{stage}.json",
         "publish_keys": f"policy-publish-{stage}.json",
+        "refresh_risk_metrics": f"policy-risk-{stage}.json",
     }
-    assert len({function.role.role_name for function in functions}) == 2
+    assert len({function.role.role_name for function in functions}) == len(functions)
 
 
-def test_names_are_those_that_infrastructure_gives():
-    """infra/data.yaml names log groups after the app and the scheduled function."""
+@pytest.mark.parametrize("function", ["publish_keys", "refresh_risk_metrics"])
+def test_names_are_those_that_infrastructure_gives(function):
+    """infra/data.yaml names log groups after the app and the scheduled functions."""
     template = (ROOT / "infra" / "data.yaml").read_text()
-    assert f"/aws/lambda/{CHALICE['app_name']}-${{Stage}}-publish_keys" in template
+    assert f"/aws/lambda/{CHALICE['app_name']}-${{Stage}}-{function}" in template
 
 
 def test_metrics_are_emf(stack, capsys):

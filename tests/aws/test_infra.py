@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws import clients
+from chalicelib.aws.receipts import INDEX
 from chalicelib.config import load
 from chalicelib.results.jwks import JWKS_PATH, OPENID_CONFIGURATION_PATH
 
@@ -128,6 +129,33 @@ def test_the_publisher_of_keys_reads_public_keys_and_puts_two_files(stage):
     }
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_refresher_of_risk_metrics_moves_receipts_and_metrics_and_no_more(stage):
+    loaded = load(CONFIG["stages"][stage]["environment_variables"])
+    region, account = here = loaded.signing_key_arn.split(":")[3:5]
+    database = f"arn:aws:dynamodb:{region}:{account}:table"
+    assert policy(stage, "refresh_risk_metrics") == {
+        ("dynamodb:Query", f"{database}/{loaded.instances_table}/index/{INDEX}"),
+        ("dynamodb:UpdateItem", f"{database}/{loaded.instances_table}"),
+        ("dynamodb:GetItem", f"{database}/{loaded.documents_table}"),
+        ("s3:GetObject", f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{region}:{account}:secret:assay/{stage}/*"),
+        *logs(":".join(here), f"assay-{stage}-refresh_risk_metrics"),
+    }
+    statements = json.loads((ROOT / ".chalice" / f"policy-risk-{stage}.json").read_text())["Statement"]
+    updates = [statement for statement in statements if "dynamodb:UpdateItem" in statement["Action"]]
+    of_receipts, of_instances = [statement["Condition"] for statement in updates]
+    assert of_receipts["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["receipt#*"]}
+    assert of_instances["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["instance#*"]}
+    # Neither a block nor a counter.
+    assert of_instances["ForAllValues:StringEquals"] == {
+        "dynamodb:Attributes": ["id", "app_attest_key", "risk_metric", "risk_measured_at"]
+    }
+    # `ForAllValues` holds of nothing, too.
+    assert of_receipts["Null"] == {"dynamodb:LeadingKeys": "false"}
+    assert of_instances["Null"] == {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"}
+
+
 def test_functions_log_to_the_groups_that_are_kept(template):
     """By whatever way a stage is deployed: a function may write to no other group, nor make one."""
     groups = {
@@ -135,9 +163,17 @@ def test_functions_log_to_the_groups_that_are_kept(template):
         for group in of_type(template("data.yaml")["Resources"], "AWS::Logs::LogGroup").values()
     }
     packaged = template("gateway-responses.yaml")["Resources"]
-    names = [packaged[function]["Properties"]["FunctionName"]["Fn::Sub"] for function in ("APIHandler", "PublishKeys")]
-    assert groups == {f"/aws/lambda/{name}".replace("${Stage}", "test") for name in names}
-    assert names == ["assay-${Stage}", "assay-${Stage}-publish_keys"]
+    names = {
+        name: function["Properties"]["FunctionName"]["Fn::Sub"]
+        for name, function in packaged.items()
+        if "FunctionName" in function["Properties"]
+    }
+    assert groups == {f"/aws/lambda/{name}".replace("${Stage}", "test") for name in names.values()}
+    assert names == {
+        "APIHandler": "assay-${Stage}",
+        "PublishKeys": "assay-${Stage}-publish_keys",
+        "RefreshRiskMetrics": "assay-${Stage}-refresh_risk_metrics",
+    }
 
 
 def statements_of(role):

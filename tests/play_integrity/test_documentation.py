@@ -21,7 +21,7 @@ def _members(struct, above=""):
             yield f"{above}{member.encode_name}"
 
 
-@pytest.mark.parametrize("member", _members(Payload))
+@pytest.mark.parametrize("member", list(_members(Payload)))
 def test_a_member_that_is_read_is_in_the_page(member):
     group, _, name = member.rpartition(".")
     whole = member in PAGE

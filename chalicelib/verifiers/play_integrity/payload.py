@@ -5,6 +5,7 @@ https://developer.android.com/google/play/integrity/verdicts and the API's disco
 """
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Annotated, Final
 
@@ -141,8 +142,14 @@ def read_payload(unverified_payload: bytes, *, may_be_wrapped: bool) -> tuple[Pa
     return payload, tuple(path[:_LONGEST_UNKNOWN] for path in unknown)
 
 
+@cache
+def _known(struct: type[Struct]) -> dict[str, type[Struct]]:
+    """Documented members by name. Only the types of those that are objects are ever looked at."""
+    return {member.encode_name: member.type for member in msgspec.structs.fields(struct)}
+
+
 def _unknown(value: dict[str, JsonValue], struct: type[Struct], above: str) -> Iterator[str]:
-    known = {member.encode_name: member.type for member in msgspec.structs.fields(struct)}
+    known = _known(struct)
     for name, member in value.items():
         path = f"{above}{name}"
         if name not in known:

@@ -4,9 +4,11 @@ Source: https://android.googleapis.com/attestation/root (a JSON array of PEM cer
 https://developer.android.com/privacy-and-security/security-key-attestation#root_certificate
 """
 
+import json
 from typing import Final
 
 from chalicelib.endorsements.anchors import AnchorSet, anchors_from_pem
+from chalicelib.endorsements.errors import UnusableEndorsement
 
 # RSA-4096, subject serialNumber=f92009e853b6b045. Four certificates share this key:
 #   2016-05-26T16:28:52Z to 2026-05-24T16:28:52Z,
@@ -60,3 +62,24 @@ AOSP_SOFTWARE_SPKI_SHA256: Final = frozenset(
         "f2c4746f545946c100e72297f8f946344d7052f03a2f694221f9c893b0e6f711",  # RSA-1024, 2016-01-04 to 2035-12-30
     }
 )
+
+
+# Bytes; the list of 2026 has five certificates in 8 KiB.
+_LONGEST_LIST: Final = 256 * 1024
+
+
+def parse_published_roots(data: bytes) -> AnchorSet:
+    """The keys of the published list, once each. To compare with: nothing here makes them trusted.
+    Raises UnusableEndorsement, also where one of them does not load or there is none."""
+    if len(data) > _LONGEST_LIST:
+        raise UnusableEndorsement(f"the list of roots is larger than {_LONGEST_LIST} bytes")
+    try:
+        listed = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UnusableEndorsement("the list of roots is not JSON in UTF-8") from error
+    if not isinstance(listed, list) or not all(isinstance(pem, str) for pem in listed):
+        raise UnusableEndorsement("the list of roots is not a list of texts")
+    try:
+        return anchors_from_pem("\n".join(listed).encode("utf-8"), name="published")
+    except ValueError as error:
+        raise UnusableEndorsement("the list of roots holds something else than certificates, or none") from error

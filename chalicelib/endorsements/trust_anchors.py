@@ -87,7 +87,7 @@ class DocumentedAnchor:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustAnchors:
+class AnchorDocument:
     """The anchors of a document, in its order."""
 
     documented: tuple[DocumentedAnchor, ...]
@@ -101,7 +101,7 @@ class TrustAnchors:
         }
 
 
-def load_trust_anchors(document: bytes, *, simulated_phones: bool = False) -> TrustAnchors:
+def load_trust_anchors(document: bytes, *, simulated_phones: bool = False) -> AnchorDocument:
     """The anchors of a canonical document. Each key is of the fingerprint that stands beside it.
 
     `simulated_phones`: as `require_private_keys` says. Raises `UnusableEndorsement` with the place and a sentence.
@@ -115,7 +115,7 @@ def load_trust_anchors(document: bytes, *, simulated_phones: bool = False) -> Tr
     except DocumentInvalid as error:
         raise UnusableEndorsement(str(error)) from error
     require_private_keys((entry.anchor for entry in entries), simulated_phones=simulated_phones)
-    return TrustAnchors(entries)
+    return AnchorDocument(entries)
 
 
 def _anchor(node: Node) -> DocumentedAnchor:

@@ -106,22 +106,31 @@ class Beliefs:
         with self._lock:
             return self._apps.of(self._active().get(APPS), self._documents)
 
+    def anchors(self) -> TrustAnchors:
+        """The anchors alone. Raises Malfunction(ENDORSEMENTS_UNAVAILABLE | STORE_UNAVAILABLE)."""
+        with self._lock:
+            return self._trusted(self._active())
+
     def in_force(self) -> InForce:
         """Raises Malfunction(APPS_UNAVAILABLE | POLICY_UNAVAILABLE | ENDORSEMENTS_UNAVAILABLE | STORE_UNAVAILABLE)."""
         with self._lock:
             active = self._active()
-            listed, anchored = active.get(GOOGLE_STATUS), active.get(TRUST_ANCHORS)
+            listed = active.get(GOOGLE_STATUS)
             return InForce(
                 apps=self._apps.of(active.get(APPS), self._documents),
                 policy=self._policy.of(active.get(POLICY), self._documents),
                 status_list=None if listed is None else self._status.of(listed, self._documents),
                 status_list_at=None if listed is None else listed.fetched_at,
-                anchors=self._built_in if anchored is None else self._anchors.of(anchored, self._documents),
+                anchors=self._trusted(active),
                 endorsements_id=",".join(
                     f"{kind}@{active[kind].digest}" for kind in (GOOGLE_STATUS, TRUST_ANCHORS) if kind in active
                 )
                 or None,
             )
+
+    def _trusted(self, active: Mapping[str, ActiveDocument]) -> TrustAnchors:
+        documented = active.get(TRUST_ANCHORS)
+        return self._built_in if documented is None else self._anchors.of(documented, self._documents)
 
     def _active(self) -> Mapping[str, ActiveDocument]:
         now = self._clock.monotonic()

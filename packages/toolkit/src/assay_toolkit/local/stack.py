@@ -19,7 +19,7 @@ from assay_toolkit.local.clock import ShiftableClock
 from assay_toolkit.local.template import tables
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.register import AudienceKeys, compile_register
-from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_ROOT_PEM
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_RECEIPT_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib import bootstrap
 from chalicelib.api import application, observability
 from chalicelib.aws.clock import SystemRandomness
@@ -155,7 +155,7 @@ def _configuration(*, issuer: str, bucket: str, key_arn: str, vendors_origin: st
         "ASSAY_LAMBDA_TIMEOUT_SECONDS": str(_TIMEOUT),
         "ASSAY_VENDORS_ORIGIN": vendors_origin,
         # Only here: production refuses these roots by fingerprint.
-        "ASSAY_EXTRA_ANCHORS": (ANDROID_ROOT_PEM + APPLE_ROOT_PEM).decode("ascii"),
+        "ASSAY_EXTRA_ANCHORS": (ANDROID_ROOT_PEM + APPLE_ROOT_PEM + APPLE_RECEIPT_ROOT_PEM).decode("ascii"),
     }
 
 

@@ -26,9 +26,11 @@ from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.play_integrity import PlayIntegrity
 from chalicelib.service.ports import Clock, Randomness
 from chalicelib.service.publish_keys import KeyService
+from chalicelib.service.refresh_endorsements import EndorsementService
 from chalicelib.service.refresh_risk_metrics import RiskMetricService
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import VENDORS, stand_ins
+from chalicelib.vendors.google_lists import PublishedList
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
 from chalicelib.vendors.risk_metrics import AppleRiskMetrics
 
@@ -137,6 +139,14 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
         ),
         health=HealthService(
             signer=signer, challenges=challenges, instances=instances, beliefs=beliefs, clock=given.clock
+        ),
+        endorsements=EndorsementService(
+            documents=documents,
+            beliefs=beliefs,
+            status_list=PublishedList(http=http, url=endpoints.google_status_list),
+            roots=PublishedList(http=http, url=endpoints.google_roots),
+            events=events,
+            clock=given.clock,
         ),
         risk_metrics=RiskMetricService(
             beliefs=beliefs,

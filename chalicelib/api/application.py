@@ -11,6 +11,8 @@ from chalicelib.api.problems import Problem
 
 # A key must be readable long before it signs (lead of at least 24 h): an hour between publications is well within.
 _PUBLICATION: Final = Rate(1, unit=Rate.HOURS)
+# A key that Google revoked counts for an hour at most. Hourly, the list is well within what policies allow of its age.
+_REFRESHING: Final = Rate(1, unit=Rate.HOURS)
 # How long a new instance has no risk metric at most, unless more is due than a run can do.
 _MEASURING: Final = Rate(1, unit=Rate.HOURS)
 
@@ -30,6 +32,14 @@ def build(runtime: Runtime, *, chalice: type[Chalice] = Chalice) -> Chalice:
     def publish_keys(_event: CloudWatchEvent) -> None:
         """The JWKS to the static endpoint. A Malfunction fails the invocation: Lambda retries, and an alarm sees it."""
         runtime.use_cases().keys.publish()
+
+    @app.schedule(_REFRESHING)
+    def refresh_endorsements(_event: CloudWatchEvent) -> None:
+        """Google's revocation list and roots. What is wrong with them is an event; a Malfunction fails the
+        invocation."""
+        endorsements = runtime.use_cases().endorsements
+        refreshed = endorsements.refresh_status_list()
+        runtime.log.info("endorsements", status_list=refreshed, roots_known=endorsements.compare_roots())
 
     @app.schedule(_MEASURING)
     def refresh_risk_metrics(_event: CloudWatchEvent) -> None:

@@ -17,6 +17,7 @@ from chalicelib.service.health import HealthService
 from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.ports import Clock, DecisionLog, DecisionOutcome, DecisionRecord, Randomness, StoredAnswer
 from chalicelib.service.publish_keys import CACHE_CONTROL, KeyService
+from chalicelib.service.refresh_endorsements import EndorsementService
 from chalicelib.service.refresh_risk_metrics import RiskMetricService
 from chalicelib.verifiers.submission import decode_challenge_request, decode_submission
 
@@ -29,6 +30,7 @@ class UseCases:
     attestations: AttestService
     keys: KeyService
     health: HealthService
+    endorsements: EndorsementService
     risk_metrics: RiskMetricService
     decisions: DecisionLog
 

@@ -67,6 +67,25 @@ def test_the_scheduled_handler_publishes(stack):
     assert metadata == {"issuer": stack.issuer, "jwks_uri": f"{stack.issuer}/.well-known/jwks.json"}
 
 
+def test_the_scheduled_handler_refreshes_the_list(stack, records):
+    """By the stand-in of Google's server, which lists nothing until it is told to."""
+    stack.vendors.status_list = b'{"entries":{"c0ffee":{"status":"REVOKED"}}}'
+    with Client(stack.app) as client:
+        event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+        client.lambda_.invoke("refresh_endorsements", event)
+        active = stack.documents.active()["google_status"]
+        assert stack.documents.read(active.digest) == stack.vendors.status_list
+        stack.vendors.status_list = b'{"entries":{}}'
+        client.lambda_.invoke("refresh_endorsements", event)
+    assert stack.documents.active()["google_status"] == active
+    said = [(line["event"], line["subject"]) for line in records() if "event" in line]
+    assert said == [("endorsement_refused", "google_status")]
+    assert [line["status_list"] for line in records() if line.get("message") == "endorsements"] == [
+        "activated",
+        "refused",
+    ]
+
+
 def test_the_deploying_page_invokes_it_with_an_event_that_it_takes(stack):
     [event] = re.findall(r"--payload [^']*'([^']+)'", (ROOT / "docs" / "deploy.md").read_text())
     bucket = stack.configuration["ASSAY_STATIC_BUCKET"]
@@ -97,12 +116,13 @@ def test_each_function_gets_a_role_and_the_policy_of_its_own(stack, stage):
     assert {function.resource_name: Path(function.role.policy.filename).name for function in functions} == {
         "api_handler": f"policy-{stage}.json",
         "publish_keys": f"policy-publish-{stage}.json",
+        "refresh_endorsements": f"policy-refresh-{stage}.json",
         "refresh_risk_metrics": f"policy-risk-{stage}.json",
     }
     assert len({function.role.role_name for function in functions}) == len(functions)
 
 
-@pytest.mark.parametrize("function", ["publish_keys", "refresh_risk_metrics"])
+@pytest.mark.parametrize("function", ["publish_keys", "refresh_endorsements", "refresh_risk_metrics"])
 def test_names_are_those_that_infrastructure_gives(function):
     """infra/data.yaml names log groups after the app and the scheduled functions."""
     template = (ROOT / "infra" / "data.yaml").read_text()

@@ -1,6 +1,7 @@
 """What the templates promise, and that the function's policy and the code fit them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from chalicelib.aws import clients
 from chalicelib.aws.receipts import INDEX
 from chalicelib.config import load
 from chalicelib.results.jwks import JWKS_PATH, OPENID_CONFIGURATION_PATH
+from chalicelib.service.beliefs import GOOGLE_STATUS
+from chalicelib.service.ports import EventKind
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -156,6 +159,58 @@ def test_the_refresher_of_risk_metrics_moves_receipts_and_metrics_and_no_more(st
     assert of_instances["Null"] == {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_refresher_of_endorsements_puts_the_status_list_in_force_and_nothing_else(stage):
+    loaded = load(CONFIG["stages"][stage]["environment_variables"])
+    region, account = loaded.signing_key_arn.split(":")[3:5]
+    table = f"arn:aws:dynamodb:{region}:{account}:table/{loaded.documents_table}"
+    actions = ("GetItem", "ConditionCheckItem", "PutItem", "UpdateItem")
+    assert policy(stage, "refresh_endorsements") == {
+        *((f"dynamodb:{action}", table) for action in actions),
+        *((action, f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*") for action in ("s3:GetObject", "s3:PutObject")),
+        *logs(f"{region}:{account}", f"assay-{stage}-refresh_endorsements"),
+    }
+    statements = json.loads((ROOT / ".chalice" / f"policy-refresh-{stage}.json").read_text())["Statement"]
+    [put] = [statement["Condition"] for statement in statements if "dynamodb:PutItem" in statement["Action"]]
+    [update] = [statement["Condition"] for statement in statements if "dynamodb:UpdateItem" in statement["Action"]]
+    assert put == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["document#*", "history#google_status"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    # Neither the policy nor the register nor anchors: each kind in force is an attribute of one item.
+    assert update == {
+        "ForAllValues:StringEquals": {
+            "dynamodb:LeadingKeys": ["active"],
+            "dynamodb:Attributes": ["id", "revision", GOOGLE_STATUS],
+        },
+        "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+    }
+
+
+def test_every_event_is_counted_where_it_is_logged_and_watched_by_an_alarm(resources):
+    """By the names that are logged."""
+    filters = [filter_["Properties"] for filter_ in of_type(resources, "AWS::Logs::MetricFilter").values()]
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "Assay"}
+    groups = {kind.value: set() for kind in EventKind}
+    for filter_ in filters:
+        assert filter_["MetricTransformations"][0]["MetricName"] in watched
+        for name in re.findall(r'\$\.event = "(\w+)"', filter_["FilterPattern"]):
+            groups[name].add(filter_["LogGroupName"])
+    of_vendors = {"ApiLogGroup", "RefreshRiskMetricsLogGroup"}
+    assert groups == {
+        kind.value: {"RefreshEndorsementsLogGroup"} if kind.value.startswith("endorsement_") else of_vendors
+        for kind in EventKind
+    }
+
+
+def test_alarms_look_at_functions_that_there_are(resources):
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    functions = {dimension["Value"] for alarm in alarms for dimension in alarm.get("Dimensions", ())}
+    groups = {group["Properties"]["LogGroupName"] for group in of_type(resources, "AWS::Logs::LogGroup").values()}
+    assert {f"/aws/lambda/{function}" for function in functions} < groups
+
+
 def test_functions_log_to_the_groups_that_are_kept(template):
     """By whatever way a stage is deployed: a function may write to no other group, nor make one."""
     groups = {
@@ -172,6 +227,7 @@ def test_functions_log_to_the_groups_that_are_kept(template):
     assert names == {
         "APIHandler": "assay-${Stage}",
         "PublishKeys": "assay-${Stage}-publish_keys",
+        "RefreshEndorsements": "assay-${Stage}-refresh_endorsements",
         "RefreshRiskMetrics": "assay-${Stage}-refresh_risk_metrics",
     }
 

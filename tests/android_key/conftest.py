@@ -118,7 +118,9 @@ def to_be_signed(
 
 
 def signed(tbs: bytes, issuer_key, *, algorithm: bytes = ECDSA_SHA256, padding_bits: bytes = b"\x00") -> bytes:
-    signature = issuer_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
+    signature = b"\x01"
+    while signature[-1] & 1:  # so that its last bit may count as unused
+        signature = issuer_key.sign(tbs, ec.ECDSA(hashes.SHA256()))
     return tlv("30", tbs + algorithm + tlv("03", padding_bits + signature))
 
 
@@ -162,6 +164,7 @@ class Evidence:
     leaf_kind: str = "P-256"
     with_root: bool = True
     leaf_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+    attestation_dates: tuple | None = None  # None: as the intermediate's
     intermediate_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
     root_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
     leaf_signer: str = "attestation"
@@ -192,7 +195,12 @@ class Evidence:
         root = key(self.root, self.root_kind)
         plan = (
             (key("leaf", self.leaf_kind), key(self.leaf_signer), self.leaf_name, self.leaf_dates),
-            (key("attestation"), key("intermediate"), self.attestation_name, self.intermediate_dates),
+            (
+                key("attestation"),
+                key("intermediate"),
+                self.attestation_name,
+                self.attestation_dates or self.intermediate_dates,
+            ),
             (key("intermediate"), root, self.name, self.intermediate_dates),
             (root, root, FACTORY_NAME, self.root_dates),
         )

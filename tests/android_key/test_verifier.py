@@ -159,6 +159,10 @@ class TestDates:
         dates = tuple(kit.NOW + delta for delta in self.PAST)
         assert reason_of(intermediate_dates=dates, name=getattr(kit, remote)) is Reason.CHAIN_EXPIRED
 
+    def test_those_of_the_phone_s_own_certificate_count_by_themselves(self, reason_of, kit):
+        dates = tuple(kit.NOW + delta for delta in self.PAST)
+        assert reason_of(attestation_dates=dates, name=kit.REMOTE_NAME) is Reason.CHAIN_EXPIRED
+
     def test_provisioning_information_makes_dates_count(self, reason_of, kit):
         dates = tuple(kit.NOW + delta for delta in self.PAST)
         assert reason_of(intermediate_dates=dates, provisioning_in=(1,)) is Reason.CHAIN_EXPIRED

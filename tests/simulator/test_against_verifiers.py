@@ -274,6 +274,18 @@ def test_without_a_root_of_trust_the_key_verifies_and_says_so(make_phone):
     assert key.root_of_trust is None
 
 
+def test_a_chain_through_an_attest_key_verifies_where_it_is_admitted(make_phone):
+    tamper = next(tamper for tamper in TAMPERS if tamper.name == "attest_key_chain")
+    phone, stranger = make_phone(Platform.ANDROID), make_phone(Platform.ANDROID)
+    submitted = decode_submission(tamper.build(phone=phone, stranger=stranger, challenge=CHALLENGE))
+    key = android_key.verify(
+        submitted.statement, challenge=CHALLENGE, anchors=ANDROID_ANCHORS, now=NOW, admit_attest_keys=True
+    )
+    assert isinstance(key, VerifiedAndroidKey)
+    assert key.attest_key
+    assert key.jwk.jkt == phone.jkt
+
+
 def test_every_expected_reason_is_one_of_the_registry():
     for tamper in TAMPERS:
         registry = AppraisalReason if tamper.outcome is Outcome.APPRAISED else RefusalReason

@@ -4,6 +4,7 @@ Layout after genuine chains of Pixel phones (factory: 2020; remote: 2025 and 202
 `generateKey` documentation: https://source.android.com/docs/security/features/keystore/attestation
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -76,10 +77,28 @@ def attest(
     return (leaf.public_bytes(serialization.Encoding.DER), *batch.chain_der)
 
 
+def with_attest_key(
+    batch: Authority, *, key: ec.EllipticCurvePrivateKey, parameters: KeyParameters, challenge: bytes
+) -> Authority:
+    """An ATTEST_KEY of the app's own, which the phone attests and which then attests the app's other keys.
+
+    `parameters`: as of any key of the app; the purpose is set here. `challenge`: the one of when it was made.
+    https://developer.android.com/reference/android/security/keystore/KeyGenParameterSpec.Builder#setAttestKeyAlias(java.lang.String)
+    """
+    only_attests = replace(parameters, purposes=(key_description.ATTEST_KEY,))
+    certificate = leaf_under(batch, public_key=key.public_key(), parameters=only_attests, challenge=challenge)
+    return Authority(key=key, certificates=(certificate, *batch.certificates))
+
+
 def leaf_under(
     issuer: Authority, *, public_key: ec.EllipticCurvePublicKey, parameters: KeyParameters, challenge: bytes
 ) -> x509.Certificate:
     description = key_description.encode(parameters, challenge=challenge)
+    return leaf_stating(description, issuer=issuer, public_key=public_key)
+
+
+def leaf_stating(description: bytes, *, issuer: Authority, public_key: ec.EllipticCurvePublicKey) -> x509.Certificate:
+    """`description`: the extension's value, whatever it is."""
     oid = x509.ObjectIdentifier(key_description.OID)
     return make_leaf(
         issuer=issuer,

@@ -13,7 +13,7 @@ OID = "1.3.6.1.4.1.11129.2.1.17"
 
 SOFTWARE, TRUSTED_ENVIRONMENT, STRONGBOX = 0, 1, 2  # SecurityLevel
 VERIFIED, SELF_SIGNED, UNVERIFIED, FAILED = 0, 1, 2, 3  # VerifiedBootState
-SIGN = 2  # KeyPurpose
+SIGN, AGREE_KEY, ATTEST_KEY = 2, 6, 7  # KeyPurpose
 GENERATED = 0  # KeyOrigin
 _EC, _SHA_256, _P_256 = 3, 4, 1  # Algorithm, Digest, EcCurve
 
@@ -35,6 +35,7 @@ class KeyParameters:
     key_mint_version: int = 300
     key_mint_security_level: int = TRUSTED_ENVIRONMENT
     purposes: tuple[int, ...] = (SIGN,)
+    key_size: int = 256  # bits
     origin: int = GENERATED
     has_root_of_trust: bool = True
     verified_boot_key: bytes = bytes.fromhex("b0" * 32)
@@ -73,7 +74,7 @@ def encode(parameters: KeyParameters, *, challenge: bytes) -> bytes:
 def _key_mint_authorizations(parameters: KeyParameters) -> list[tuple[int, bytes]]:
     numbers = (
         (2, _EC),
-        (3, 256),
+        (3, parameters.key_size),
         (10, _P_256),
         (702, parameters.origin),
         (705, parameters.os_version),

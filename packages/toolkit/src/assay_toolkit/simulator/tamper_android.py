@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from assay_toolkit.simulator import key_description, roots
-from assay_toolkit.simulator.android import Provisioned, attest, leaf_under
+from assay_toolkit.simulator.android import Provisioned, attest, leaf_stating, leaf_under, with_attest_key
 from assay_toolkit.simulator.android_phone import AndroidPhone, chain_statement
 from assay_toolkit.simulator.authority import Authority
 from assay_toolkit.simulator.base_phone import Phone
@@ -16,7 +18,6 @@ from assay_toolkit.simulator.tamper_submission import another
 
 _ANDROID = frozenset({Platform.ANDROID})
 _IMPORTED = 2  # KeyOrigin
-_ATTEST_KEY = 7  # KeyPurpose
 
 _Statement = Callable[[AndroidPhone, AndroidPhone, bytes], dict[str, object]]
 
@@ -81,8 +82,53 @@ def _imported_key(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes
 
 
 def _attest_key(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
-    parameters = replace(phone.key_parameters(), purposes=(_ATTEST_KEY,))
+    parameters = replace(phone.key_parameters(), purposes=(key_description.ATTEST_KEY,))
     return phone.key_statement(challenge=challenge, parameters=parameters)
+
+
+def _wrong_purpose(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    parameters = replace(phone.key_parameters(), purposes=(key_description.AGREE_KEY,))
+    return phone.key_statement(challenge=challenge, parameters=parameters)
+
+
+def _attest_key_chain(phone: AndroidPhone, stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    # The stranger lends no more than a second key: the chain is that of one phone and one app.
+    own = with_attest_key(
+        phone.batch,
+        key=stranger.instance_key,
+        parameters=phone.key_parameters(),
+        challenge=another(challenge),
+    )
+    return phone.key_statement(challenge=challenge, batch=own)
+
+
+def _strongbox_contradiction(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    parameters = replace(
+        phone.key_parameters(),
+        attestation_security_level=key_description.STRONGBOX,
+        key_mint_security_level=key_description.STRONGBOX,
+    )
+    return phone.key_statement(challenge=challenge, parameters=parameters)
+
+
+def _another_key_described(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    parameters = replace(phone.key_parameters(), key_size=384)
+    return phone.key_statement(challenge=challenge, parameters=parameters)
+
+
+def _truncated_description(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    whole = key_description.encode(phone.key_parameters(), challenge=challenge)
+    return _stating(phone, whole[:-1])
+
+
+def _bytes_after_description(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    whole = key_description.encode(phone.key_parameters(), challenge=challenge)
+    return _stating(phone, whole + b"\x05\x00")
+
+
+def _certificate_after_root(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
+    chain = _chain(phone, challenge)
+    return chain_statement((*chain, chain[-2]))
 
 
 def _expired_provisioning(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
@@ -107,6 +153,11 @@ def _no_description(phone: AndroidPhone, _stranger: AndroidPhone, challenge: byt
 def _trailing_byte(phone: AndroidPhone, _stranger: AndroidPhone, challenge: bytes) -> dict[str, object]:
     leaf, *above = _chain(phone, challenge)
     return chain_statement((leaf + b"\x00", *above))
+
+
+def _stating(phone: AndroidPhone, description: bytes) -> dict[str, object]:
+    leaf = leaf_stating(description, issuer=phone.batch, public_key=phone.instance_key.public_key())
+    return chain_statement((leaf.public_bytes(Encoding.DER), *phone.batch.chain_der))
 
 
 def _chain(phone: AndroidPhone, challenge: bytes) -> tuple[bytes, ...]:
@@ -177,6 +228,48 @@ ANDROID_TAMPERS = (
         "instance_key_unfit",
         _attest_key,
         "The key may attest other keys and not sign.",
+    ),
+    _tamper(
+        "wrong_purpose",
+        "instance_key_unfit",
+        _wrong_purpose,
+        "The key may agree on keys and not sign.",
+    ),
+    _tamper(
+        "attest_key_chain",
+        "chain_extended",
+        _attest_key_chain,
+        "The key was attested by an ATTEST_KEY of the same app, which policy does not admit.",
+    ),
+    _tamper(
+        "strongbox_contradiction",
+        "key_level_overstated",
+        _strongbox_contradiction,
+        "StrongBox is stated under an attestation key that is certified for the TEE, as by whoever stole one.",
+    ),
+    _tamper(
+        "another_key_described",
+        "key_parameters_mismatch",
+        _another_key_described,
+        "The key description is of a key of another size than the certificate holds.",
+    ),
+    _tamper(
+        "truncated_description",
+        "key_description_malformed",
+        _truncated_description,
+        "The key description lacks its last byte.",
+    ),
+    _tamper(
+        "bytes_after_description",
+        "key_description_malformed",
+        _bytes_after_description,
+        "A NULL follows the key description.",
+    ),
+    _tamper(
+        "certificate_after_root",
+        "chain_length",
+        _certificate_after_root,
+        "A certificate follows the root's.",
     ),
     _tamper(
         "expired_provisioning",

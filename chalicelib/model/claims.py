@@ -168,7 +168,7 @@ class VerifiedAppleAttestation:
     app_id: str
     environment: AppleEnvironment
     counter: int
-    receipt: bytes | None
+    receipt: bytes
     certificate_serials: tuple[int, ...]
     validation: AppleValidation
 

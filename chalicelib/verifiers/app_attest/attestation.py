@@ -46,7 +46,8 @@ def verify_attestation(
     Step 1 comes in two halves: shape, roles and dates first, both signatures after step 9. They are nine tenths of the
     cost, and a flood of forgeries must not be able to ask for them. Nothing is believed before they hold.
     Added: the COSE key in the authenticator data is the credential's key (Apple names it and does not compare it).
-    Left out: the receipt (relayed) and the key's access control 1.2.840.113635.100.8.6 (of use on macOS only).
+    Left out: the receipt (relayed, see `verify_receipt`), and the access control 1.2.840.113635.100.8.6 of a Mac's key:
+    phones have the extension too, with other contents, and nothing that Apple signed tells a Mac from a phone.
     """
     try:
         unverified = decode_attestation(submitted.attestation)

@@ -19,6 +19,7 @@ from assay_toolkit.local.clock import ShiftableClock
 from assay_toolkit.local.template import tables
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.register import AudienceKeys, compile_register
+from assay_toolkit.simulator.play_integrity import CLASSIC_SECRET
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_RECEIPT_ROOT_PEM, APPLE_ROOT_PEM
 from chalicelib import bootstrap
 from chalicelib.api import application, observability
@@ -39,6 +40,7 @@ _EMPTY_STATUS_LIST: Final = b'{"entries":{}}'
 # Also Google's format: a list of PEM certificates.
 _ROOTS: Final = json.dumps([ANDROID_ROOT_PEM.decode("ascii")]).encode()
 _NO_KEYS: Final[AudienceKeys] = {}
+_DEMO_PLAY: Final = "demo-bank-play-integrity"  # the name of a secret, as policies/apps/demo-bank.yaml has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def local_stack(
                 clock=clock,
             )
             _put_checkout_in_force(documents, audience_keys)
+            _keep_secret(_DEMO_PLAY, {"classic": CLASSIC_SECRET, "standard": stand_ins.service_account})
             app = _app(configuration, clock, log)
             publish_keys(app)
             with server.serving(app, port=port) as url:
@@ -132,6 +135,10 @@ def put_in_force(documents: Documents, *, kind: str, body: bytes) -> str:
     expected = replaced.digest if replaced else None
     documents.activate(kind=kind, digest=digest, expected=expected, author=_AUTHOR, reason=_REASON)
     return digest
+
+
+def _keep_secret(name: str, members: Mapping[str, object]) -> None:
+    boto3.client("secretsmanager").create_secret(Name=f"assay/{STAGE}/{name}", SecretString=json.dumps(members))
 
 
 def _app(configuration: Mapping[str, str], clock: ShiftableClock, log: TextIO) -> Chalice:

@@ -31,7 +31,7 @@ class Tamper:
     """`how`: one sentence. `expected`: a reason code of the service, and `outcome` how it shows.
 
     `make` takes the phone, a stranger of the same platform that the service has never seen, and the challenge. For
-    `renew` the phone must be enrolled.
+    `renew` the phone must be enrolled. `unless_tested`: a test stage, the local one among them, takes it.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Tamper:
     platforms: frozenset[Platform]
     purpose: Purpose = Purpose.ENROL
     outcome: Outcome = Outcome.REFUSED
+    unless_tested: bool = False
 
     def build(self, *, phone: Phone, stranger: Phone, challenge: bytes) -> bytes:
         """The body for `challenge`. Raises ValueError for a phone of a platform that knows no such defect."""

@@ -20,7 +20,7 @@ def as_text() -> Iterator[str]:
     yield "--tamper"
     for tamper in TAMPERS:
         yield f"  {tamper.name:<32}{_platforms(tamper.platforms):<16}{tamper.how}"
-        yield f"  {'':<48}{tamper.purpose} -> {_COMES_OUT[tamper.outcome]}: {tamper.expected}"
+        yield f"  {'':<48}{tamper.purpose} -> {_comes_out(tamper)}: {tamper.expected}"
 
 
 def as_markdown() -> Iterator[str]:
@@ -46,9 +46,13 @@ def _row(tamper: Tamper) -> tuple[str, ...]:
         _platforms(tamper.platforms),
         tamper.purpose.value,
         tamper.how,
-        _COMES_OUT[tamper.outcome],
+        _comes_out(tamper),
         f"`{tamper.expected}`",
     )
+
+
+def _comes_out(tamper: Tamper) -> str:
+    return _COMES_OUT[tamper.outcome] + (", but in test stages" if tamper.unless_tested else "")
 
 
 def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -136,8 +136,15 @@ def _short_tag(payload: bytes) -> str:
     return token[:-_TAG] + b64url(tag[:12])
 
 
-def _tamper(name: str, expected: str, make: Make, how: str) -> Tamper:
-    return Tamper(name=f"play_{name}", how=how, expected=f"play_integrity_{expected}", make=make, platforms=_ANDROID)
+def _tamper(name: str, expected: str, make: Make, how: str, *, unless_tested: bool = False) -> Tamper:
+    return Tamper(
+        name=f"play_{name}",
+        how=how,
+        expected=f"play_integrity_{expected}",
+        make=make,
+        platforms=_ANDROID,
+        unless_tested=unless_tested,
+    )
 
 
 PLAY_INTEGRITY_TAMPERS = (
@@ -190,6 +197,7 @@ PLAY_INTEGRITY_TAMPERS = (
         "testing",
         _saying(_put("testingDetails", isTestingResponse=True)),
         "The integrity token is a test response that somebody set up in the Play Console.",
+        unless_tested=True,
     ),
     _tamper(
         "time_as_number",

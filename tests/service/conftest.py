@@ -1,5 +1,6 @@
 """moto for a module at a time, with atomic writes; tables of its own for every test."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,6 +16,7 @@ from assay_toolkit.local import template
 from assay_toolkit.local.moto_lock import atomic_dynamodb
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.play_integrity import CLASSIC_SECRET
 from chalicelib.api.rendering import JsonRenderer
 from chalicelib.aws.budget import DynamoCallBudget
 from chalicelib.aws.challenges import DynamoChallenges
@@ -78,7 +80,10 @@ def kms(client):
 
 @pytest.fixture(scope="module")
 def secretsmanager(client):
-    return client("secretsmanager")
+    """With the simulated Google Play's keys for classic tokens, as the app `bank` keeps them."""
+    made = client("secretsmanager")
+    made.create_secret(Name=f"assay/{STAGE}/play", SecretString=json.dumps({"classic": CLASSIC_SECRET}))
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from assay_toolkit.simulator.apple_parameters import DEVELOPMENT, AppleParameter
 from assay_toolkit.simulator.conditions import CONDITIONS
 from assay_toolkit.simulator.defect import Outcome
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.play_integrity import PlayServices, SimulatedPlay
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import RefusalReason
@@ -230,6 +231,9 @@ DEFECTS = [
 @pytest.mark.parametrize(("kind", "tamper"), DEFECTS)
 def test_every_known_defect_meets_its_reason(world, kind, tamper):
     phone, stranger = world.phone(kind), world.phone(kind)
+    if isinstance(phone, AndroidPhone):
+        # By the same clock as everything else.
+        phone.play_integrity = PlayServices(play=SimulatedPlay(clock=world.clock.now))
     if tamper.purpose.value == "renew":
         world.enrol(phone)
     challenge = world.challenge(Purpose(tamper.purpose.value))

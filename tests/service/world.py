@@ -35,14 +35,31 @@ ISSUER = "https://keys.assay.example"
 API = "https://api.bank.example"
 GATEWAY = "https://gateway.bank.example"
 
-_APP = {
-    "android": {"packages": ["com.example.bank"], "signature_digests": ["a1" * 32]},
+DAILY_CALLS = 3
+
+_APP: dict[str, Any] = {
+    "android": {
+        "packages": ["com.example.bank"],
+        "signature_digests": ["a1" * 32],
+        "play_integrity": {"requests": ["classic"], "secret": "play"},
+    },
     "apple": {"app_ids": ["A1B2C3D4E5.com.example.bank"], "environment": "production"},
     "audiences": {API: {"kind": "clear"}, GATEWAY: {"kind": "gateway", "minimum_tier": "high"}},
 }
 APPS: dict[str, Any] = {
     "bank": _APP,
     "broker": {**_APP, "token_lifetime": 120},
+    "standard": {
+        **_APP,
+        "android": {
+            **_APP["android"],
+            "play_integrity": {"requests": ["standard"], "secret": "play-standard", "daily_calls": DAILY_CALLS},
+        },
+    },
+    "no-integrity": {
+        **_APP,
+        "android": {name: value for name, value in _APP["android"].items() if name != "play_integrity"},
+    },
     "android-only": {name: value for name, value in _APP.items() if name != "apple"},
     "apple-only": {name: value for name, value in _APP.items() if name != "android"},
 }

@@ -30,9 +30,9 @@ from chalicelib.service.ports import (
 )
 from chalicelib.verifiers.app_attest import verify_receipt
 
-# Seconds of monotonic time after which a run begins with no further receipt. The function is stopped a minute later
-# (lambda_timeout in .chalice/config.json), which is longer than one receipt can take.
-RUN_LASTS: Final = 240.0
+# Seconds of monotonic time after which a run begins with no further receipt. The function is stopped a minute later, at
+# Lambda's longest timeout (lambda_timeout in .chalice/config.json); one receipt takes less than that.
+RUN_LASTS: Final = 840.0
 
 _BATCH: Final = 50  # receipts of one app, before the next app has its turn
 # Longer than any run: a receipt whose run died is nobody's by then. It is also how long Apple is left alone after an

@@ -25,9 +25,10 @@ def loopback():
     class Handler(BaseHTTPRequestHandler):
         attestations = 0
         refuses = 0
+        last_body = None
 
         def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
+            type(self).last_body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status, body = 200, {"challenge": CHALLENGE, "server_time": 1_800_000_000}
             if self.path == "/v1/attestations":
                 type(self).attestations += 1
@@ -82,6 +83,14 @@ def test_a_phone_enrols_and_renews_and_says_what_it_got(loopback, platform):
     assert "renewal 2: session token for 300 s" in result.output
     assert "ear_status warning" in result.output
     assert TOKEN not in result.output
+
+
+def test_a_phone_sends_what_google_play_says(loopback):
+    url, handler = loopback
+    assert _run(url, "android", "--renewals", "0", "--play", "rooted").exit_code == 0
+    assert handler.last_body["play_integrity"]["request"] == "classic"
+    assert _run(url, "android", "--renewals", "0").exit_code == 0
+    assert "play_integrity" not in handler.last_body
 
 
 def test_a_refusal_is_told_with_its_reference_and_fails(loopback):

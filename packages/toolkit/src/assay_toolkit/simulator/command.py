@@ -16,6 +16,7 @@ from assay_toolkit.simulator.conditions import CONDITIONS, SOUND, Condition, Pla
 from assay_toolkit.simulator.defect import Outcome, Purpose, Tamper
 from assay_toolkit.simulator.key_description import KeyParameters
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone, Phone
+from assay_toolkit.simulator.play_integrity import VERDICTS, PlayServices
 from assay_toolkit.simulator.tamper import TAMPERS, find
 
 _EVERY_DEFECT = "all"
@@ -77,15 +78,27 @@ def _common(command: _Decorated) -> _Decorated:
 @click.option(
     "--signer", metavar="HEX", default=KeyParameters().signature_digests[0].hex(), help="SHA-256 of its signer."
 )
-def android(package: str, signer: str, **run: Unpack[_Run]) -> None:
+@click.option(
+    "--play",
+    type=click.Choice(sorted(VERDICTS)),
+    help="Send a classic integrity token too, in which Google Play says this.",
+)
+def android(package: str, signer: str, play: str | None, **run: Unpack[_Run]) -> None:
     """An Android phone with Key Attestation."""
+    services = PlayServices(verdict=VERDICTS[play]) if play else None
     try:
         parameters = KeyParameters(package_name=package, signature_digests=(bytes.fromhex(signer),))
     except ValueError as error:
         raise click.BadParameter("not hex", param_hint="--signer") from error
 
     def make(condition: Condition) -> Phone:
-        return AndroidPhone(app=run["app"], audience=run["audience"], condition=condition, parameters=parameters)
+        return AndroidPhone(
+            app=run["app"],
+            audience=run["audience"],
+            condition=condition,
+            parameters=parameters,
+            play_integrity=services,
+        )
 
     _run(Platform.ANDROID, make, run)
 

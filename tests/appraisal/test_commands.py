@@ -2,24 +2,31 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 from jsonschema import Draft202012Validator
 from moto import mock_aws
 
 from assay_toolkit.cli import main
+from assay_toolkit.endorsements import compile_trust_anchors
 from assay_toolkit.local.moto_lock import atomic_dynamodb
 from assay_toolkit.local.template import tables
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.policy_schema import policy_schema, rendered
 from assay_toolkit.register import compile_register
+from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM
 from assay_toolkit.yaml_source import Source, SourceInvalid
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
+from chalicelib.endorsements.anchors import anchors_from_pem
 from chalicelib.endorsements.register import load_register
+from chalicelib.endorsements.trust_anchors import BUILT_IN, AnchorUse
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 BASELINE = POLICIES / "baseline.yaml"
@@ -198,7 +205,7 @@ def test_a_revocation_list_is_published_as_it_was_fetched_and_put_in_force(assay
     assert documents.read(digest).decode() == text
     assay("endorsements", "activate", digest, "--author", "ana", "--reason", "today's")
     assert digests(documents) == {"google_status": digest}
-    # Unchanged on the next day, it is put in force again: its age counts from then.
+    # Unchanged on the next day, it may be put in force again: its age counts from then.
     again = ("--author", "ana", "--reason", "today's", "--instead-of", digest)
     assert assay("endorsements", "activate", digest, *again) == f"in force: {digest}, instead of {digest}\n"
     assert len(documents.history(kind="google_status")) == 2
@@ -220,11 +227,17 @@ def test_a_revocation_list_that_nothing_can_hold(assay, written):
 
 
 @pytest.mark.parametrize(
-    ("command", "kind"), [("policy", "policy"), ("app", "apps"), ("endorsements", "google_status")]
+    ("command", "kind"),
+    [
+        (["policy"], "policy"),
+        (["app"], "apps"),
+        (["endorsements"], "google_status"),
+        (["endorsements", "anchors"], "trust_anchors"),
+    ],
 )
 def test_a_document_that_does_not_load_is_not_put_in_force(assay, documents, command, kind):
     digest = documents.put(kind=kind, body=b"{}")
-    output = assay(command, "activate", digest, "--author", "ana", "--reason", "in a hurry", code=1)
+    output = assay(*command, "activate", digest, "--author", "ana", "--reason", "in a hurry", code=1)
     assert "does not load" in output
     assert documents.active() == {}
 
@@ -282,3 +295,104 @@ def test_a_key_that_fits_nowhere_is_refused(assay, written, app, audience, conte
     file = written(content, name="key.json")
     output = assay("app", "lint", DEMO_BANK, "--audience-key", app, audience, file, code=1)
     assert sentence in output
+
+
+ANCHORS = POLICIES / "endorsements/trust-anchors.yaml"
+
+
+def the_one_of_apple():
+    """The file with App Attest's root alone."""
+    text = ANCHORS.read_text(encoding="utf-8")
+    head, *entries = text.split("  - name: ")
+    return head + "".join(f"  - name: {entry}" for entry in entries if entry.startswith("apple-app"))
+
+
+def test_nothing_in_force_is_shown_as_such(assay, documents):
+    shown = assay("endorsements", "show")
+    assert shown.startswith("google_status: none in force")
+    assert "trust_anchors: none in force" in shown
+    for anchors in BUILT_IN.values():
+        assert all(f"{anchor.name} {anchor.spki_sha256}, built in" in shown for anchor in anchors)
+    assert documents.active() == {}
+
+
+def test_what_is_in_force_is_shown_with_age_entries_and_provenance(assay, documents, written):
+    entries = {f"{serial:x}": {"status": "REVOKED"} for serial in range(1, 8)}
+    listed = documents.put(kind="google_status", body=json.dumps({"entries": entries}).encode())
+    fetched = datetime.now(UTC) - timedelta(hours=5)
+    documents.activate(
+        kind="google_status", digest=listed, expected=None, author="refresh", reason="the first", fetched_at=fetched
+    )
+    # What it does not name is shown as built in.
+    file = written(the_one_of_apple(), name="anchors.yaml")
+    anchored = assay("endorsements", "anchors", "publish", file).strip()
+    assay("endorsements", "anchors", "activate", anchored, "--author", "ana", "--reason", "Apple's, reviewed")
+    shown = assay("endorsements", "show").splitlines()
+    assert shown[0] == f"google_status@{listed}"
+    assert "by refresh: the first" in shown[1]
+    assert shown[2] == f"  fetched {fetched:%Y-%m-%dT%H:%M:%SZ}, 5.0 hours ago"
+    assert shown[3:5] == ["  7 serial numbers", ""]
+    assert shown[5] == f"trust_anchors@{anchored}"
+    assert "by ana: Apple's, reviewed" in shown[6]
+    [apple] = BUILT_IN[AnchorUse.APP_ATTEST]
+    assert shown[7] == f"  app_attest: {apple.name} {apple.spki_sha256}"
+    assert "https://www.apple.com/" in shown[8]
+    built_in = [line for line in shown if line.endswith(", built in")]
+    assert [line.split(":")[0].strip() for line in built_in] == ["android_key", "android_key", "app_attest_receipt"]
+
+
+def test_what_does_not_parse_is_shown_as_such(assay, documents):
+    for kind in ("google_status", "trust_anchors"):
+        digest = documents.put(kind=kind, body=f'{{"{kind}":0}}'.encode())
+        documents.activate(kind=kind, digest=digest, expected=None, author="ana", reason="a slip")
+    assert assay("endorsements", "show").count("DOES NOT PARSE") == 2
+
+
+def test_a_list_that_was_fetched_earlier_is_as_old_as_that(assay, documents, written):
+    file = written('{"entries": {"c0ffee": {"status": "REVOKED"}}}', name="status.json")
+    digest = assay("endorsements", "publish", file).strip()
+    by = ("--author", "ana", "--reason", "by hand")
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert "fetched" in assay("endorsements", "activate", digest, *by, "--fetched-at", tomorrow, code=1)
+    assert documents.active() == {}
+    assay("endorsements", "activate", digest, *by, "--fetched-at", "2026-01-31T12:00:00Z")
+    assert documents.active()["google_status"].fetched_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_anchors_are_linted_published_and_put_in_force(assay, documents):
+    assert assay("endorsements", "anchors", "lint", ANCHORS).count("certificate ") == 7
+    digest = assay("endorsements", "anchors", "publish", ANCHORS).strip()
+    assert documents.read(digest) == compile_trust_anchors(ANCHORS)
+    assert documents.active() == {}
+    assay("endorsements", "anchors", "activate", digest, "--author", "ana", "--reason", "reviewed")
+    assert digests(documents) == {"trust_anchors": digest}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("spki_sha256: 1ae7", "spki_sha256: 2ae7", "spki_sha256: 2ae7"),
+        ("use: app_attest\n", "use: app_atest\n", "use: app_atest"),
+        ('not_after: "2045', 'not_after: "2046', "certificates:"),
+        ("source: https://www.apple", "source: http://www.apple", "source: http://www"),
+    ],
+)
+def test_a_complaint_about_an_anchor_names_file_and_line(assay, written, old, new, line):
+    text = ANCHORS.read_text(encoding="utf-8")
+    text = (
+        text[: text.index("  - name:")] + text[text.index("  - name: apple-app") : text.index("  - name: apple-root")]
+    )
+    file = written(text.replace(old, new, 1), name="anchors.yaml")
+    assert f"Error: {file}:{line_of(file, line)}: " in assay("endorsements", "anchors", "lint", file, code=1)
+
+
+def test_a_published_private_key_is_no_anchor(assay, written):
+    key = load_pem_x509_certificate(ANDROID_ROOT_PEM).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    [anchor] = anchors_from_pem(pem, name="simulated")
+    text = ANCHORS.read_text(encoding="utf-8")
+    begin, end = text.index("    pem: |"), text.index("    source:")
+    indented = "".join(f"      {line}\n" for line in pem.decode().splitlines())
+    simulated = f"    pem: |\n{indented}    spki_sha256: {anchor.spki_sha256}\n"
+    file = written(text[:begin] + simulated + text[end:], name="anchors.yaml")
+    assert "private key is public" in assay("endorsements", "anchors", "lint", file, code=1)

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import boto3
@@ -43,11 +44,19 @@ def publish(documents: Documents, *, kind: str, body: bytes) -> str:
             raise click.ClickException(f"not stored: {error}") from error
 
 
-def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object]) -> click.Command:
+def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object], fetched: bool = False) -> click.Command:
     """The subcommand `activate DIGEST` of a group that deals in documents of `kind`, which people call `noun`.
 
     `check` reads the document as the service will; a ValueError of its own refuses it before anything is written.
+    `fetched`: somebody else publishes such documents, so that they are as old as their fetch.
     """
+    fetched_at_option = click.option(
+        "--fetched-at",
+        type=click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ"]),
+        metavar="TIME",
+        help="When it was fetched, in UTC, such as 2026-01-31T12:00:00Z. Its age counts from then, and without this "
+        "option from now.",
+    )
 
     @click.command("activate", help=f"Put a stored {noun} in force.")
     @click.argument("digest")
@@ -61,7 +70,15 @@ def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object]) 
         "activated a minute ago.",
     )
     @store_options
-    def activate(*, digest: str, author: str, reason: str, instead_of: str | None, documents: Documents) -> None:
+    def activate(
+        *,
+        digest: str,
+        author: str,
+        reason: str,
+        instead_of: str | None,
+        documents: Documents,
+        fetched_at: datetime | None = None,
+    ) -> None:
         with explained():
             try:
                 check(documents.read(digest))
@@ -69,9 +86,19 @@ def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object]) 
                 raise click.ClickException(f"not activated, the document does not load: {error}") from error
             replaced = _in_force(documents, kind) if instead_of is None else instead_of
             expected = None if replaced in (None, _NOTHING) else replaced
-            documents.activate(kind=kind, digest=digest, expected=expected, author=author, reason=reason)
+            at = None if fetched_at is None else fetched_at.replace(tzinfo=UTC)
+            try:
+                documents.activate(
+                    kind=kind, digest=digest, expected=expected, author=author, reason=reason, fetched_at=at
+                )
+            except DocumentUnknown:
+                raise
+            except ValueError as error:
+                raise click.ClickException(f"not activated: {error}") from error
         click.echo(f"in force: {digest}" + (f", instead of {expected}" if expected else ", the first one"))
 
+    if fetched:
+        fetched_at_option(activate)
     return activate
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import rfc8785
 
+from assay_toolkit.endorsements import compile_trust_anchors
 from assay_toolkit.policy import compile_policy
 from assay_toolkit.register import compile_register
 from assay_toolkit.simulator import roots
@@ -15,8 +16,10 @@ from chalicelib.aws.instance_items import instance_key, read_instance, to_values
 from chalicelib.aws.items import to_item
 from chalicelib.endorsements.anchors import anchors_from_pem
 from chalicelib.endorsements.errors import UnusableEndorsement
+from chalicelib.endorsements.google_roots import parse_published_roots
 from chalicelib.endorsements.google_status import parse_status_list
 from chalicelib.endorsements.register import load_register
+from chalicelib.endorsements.trust_anchors import load_trust_anchors
 from chalicelib.model.claims import KeptAndroid, KeptApple
 from chalicelib.model.instances import AppAttestKey, Instance
 from chalicelib.model.outcome import Malfunction
@@ -91,6 +94,18 @@ TARGETS = (
         refuses=(UnusableEndorsement,),
     ),
     Target(name="policy", run=lambda data: load_policy(canonical(data)), seeds=_policies, refuses=(PolicyInvalid,)),
+    Target(
+        name="trust_anchors",
+        run=lambda data: load_trust_anchors(canonical(data)),
+        seeds=lambda: (compile_trust_anchors(material.REPOSITORY / "policies/endorsements/trust-anchors.yaml"),),
+        refuses=(UnusableEndorsement,),
+    ),
+    Target(
+        name="published_roots",
+        run=parse_published_roots,
+        seeds=lambda: (json.dumps([roots.ANDROID_ROOT_PEM.decode()]).encode(),),
+        refuses=(UnusableEndorsement,),
+    ),
     Target(name="status_list", run=parse_status_list, seeds=_status_lists, refuses=(UnusableEndorsement,)),
     Target(
         name="anchors",

@@ -171,7 +171,8 @@ def _tampered(client: PhoneClient, stranger: Phone, tamper: Tamper) -> bool:
         return _tell("challenge", challenge)
     body = tamper.build(phone=client.phone, stranger=stranger, challenge=challenge)
     got_token = _tell(f"tampered {tamper.purpose}", client.submit(body))
-    click.echo(f"  the decision record should say {tamper.expected}")
+    record = "event of its refresh" if tamper.outcome is Outcome.RECEIPT_REFUSED else "decision record"
+    click.echo(f"  the {record} should say {tamper.expected}")
     return tamper.unless_tested or got_token is (tamper.outcome is not Outcome.REFUSED)
 
 

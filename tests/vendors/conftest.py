@@ -1,14 +1,11 @@
 import datetime as dt
 import json
-import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
 from chalicelib.aws.clock import SystemClock
+from tests.vendors.keys import pem, self_signed
 
 
 class FrozenNow(SystemClock):
@@ -62,34 +59,6 @@ def apple_credentials(team_key):
     return json.dumps({"team_id": "A1B2C3D4E5", "key_id": "KEY1234567", "private_key": pem(team_key)}).encode()
 
 
-def pem(key) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    """A certificate for `localhost`, and for no other name of this machine, that signed itself: its file, and the
-    context of a server that has it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(start - dt.timedelta(days=3_650))
-        .not_valid_after(start + dt.timedelta(days=3_650))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_text(pem(key))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return folder / "certificate.pem", context
+    return self_signed(tmp_path_factory.mktemp("tls"))

@@ -12,7 +12,7 @@ from chalicelib.aws.clock import SystemClock
 from chalicelib.model.outcome import Unavailable
 from chalicelib.vendors import bounded_http
 from chalicelib.vendors.bounded_http import Answer, HttpClient
-from tests.vendors.faulty import Fault, FaultyServer, listening, read_request
+from tests.vendors.faulty import End, Fault, FaultyServer, listening, read_request
 
 AROUND = 65_536  # bytes beside the body, as documented
 WHOLE = Fault(name="none", start="HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{good}")
@@ -86,6 +86,25 @@ def test_a_body_has_a_largest_size(clock, length, outcome):
     with listening(server):
         answer = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/")
     assert answer == (Answer(status=200, body=b"x" * length) if outcome == "taken" else Unavailable(outcome))
+
+
+def test_a_chunked_body_has_the_same_limit(clock):
+    chunked = Fault(
+        name="chunked", start="HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{good}\r\n0\r\n\r\n"
+    )
+    server = FaultyServer(good={"/": b"x" * 1_001}, fault=chunked, at="/")
+    with listening(server):
+        client = HttpClient(clock=clock, plain_loopback=True)
+        assert get(client, f"{server.origin}/") == Unavailable("the answer is too large")
+        assert get(client, f"{server.origin}/", max_body=1_001) == Answer(status=200, body=b"x" * 1_001)
+
+
+def test_a_body_that_is_announced_too_large_is_not_waited_for(clock):
+    announced = Fault(name="announced", start="HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n", end=End.HOLD)
+    server = FaultyServer(good={"/": b""}, fault=announced, at="/")
+    with listening(server):
+        outcome = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/", seconds=5)
+    assert outcome == Unavailable("the answer is too large")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ GOOD = {
 TOKEN = "integrity-token-of-a-phone"
 # Beside the server's and the client's socket buffers: what is read is at most the answer's limit, and 64 KiB.
 BUFFERS = 16 * 1_024 * 1_024
-HASTE = 0.05  # seconds
+HASTE = 0.1  # seconds
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,7 @@ INVALID = '{"error":{"code":400,"message":"Integrity token cannot be decoded.","
             ("401 Unauthorized", "", None),
             ("403 Forbidden", "", None),
             ("200 OK", "AAA", None),
+            ("200 OK, a page", "<html>", None),
         ),
         *statuses(
             CALLS[0],

@@ -20,7 +20,7 @@ from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.google_lists import PublishedList
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
 from chalicelib.vendors.risk_metrics import AppleRiskMetrics
-from tests.vendors.conftest import pem
+from tests.vendors.keys import pem
 
 PACKAGE = "com.example.bank"
 STATUS_LIST = b'{"entries":{"abc":{"status":"REVOKED"}}}'
@@ -196,6 +196,10 @@ class TestRiskMetric:
     def test_credentials_of_others_are_not_taken(self, metrics, vendors, clock, changes):
         outcome = exchange(metrics, vendors, clock, old=receipt(clock), **changes)
         assert outcome == Unavailable("the credentials were not taken: status 401")
+
+    def test_two_teams_do_not_share_a_token(self, metrics, vendors, clock):
+        assert isinstance(exchange(metrics, vendors, clock, old=receipt(clock)), bytes)
+        assert isinstance(exchange(metrics, vendors, clock, old=receipt(clock), team_id="0000000000"), Unavailable)
 
     def test_a_receipt_of_another_team(self, metrics, vendors, clock):
         old = receipt(clock, app_id="0000000000.com.example.bank")

@@ -17,7 +17,7 @@ from tests.fuzz.target import Setting, Target, Verifier, framed, unframed
 from tests.mutants.regions import read_value
 
 # One in so many of the recorded chains brings its own challenge and time.
-_STEP = 8
+_STEP = 16
 
 
 def _key_descriptions() -> Iterable[bytes]:

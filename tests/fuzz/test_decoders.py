@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.fuzz.target import framed, unframed
 from tests.fuzz.targets import TARGETS
 
-_EXAMPLES = 100
+_EXAMPLES = 60
 
 # Function calls, Python's and C's. A reader that looks at everything again for each of its parts would need thousands
 # for each byte of the inputs below.

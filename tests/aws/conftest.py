@@ -135,7 +135,7 @@ def instances(dynamodb) -> DynamoInstances:
     return DynamoInstances(client=dynamodb, table=f"assay-{STAGE}-instances")
 
 
-FUNCTION_TIMEOUT = timedelta(seconds=15)
+FUNCTION_TIMEOUT = timedelta(seconds=20)
 
 
 @pytest.fixture

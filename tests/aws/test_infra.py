@@ -114,6 +114,7 @@ def test_the_api_may_do_what_its_code_does_and_no_more(stage):
         ("s3:GetObject", f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*"),
         ("kms:Sign", loaded.signing_key_arn),
         *(("kms:GetPublicKey", arn) for arn in (loaded.signing_key_arn, *loaded.published_key_arns)),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:assay/{stage}/*"),
         *logs(here, f"assay-{stage}"),
     }
 

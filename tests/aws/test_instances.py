@@ -3,14 +3,16 @@
 import itertools
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chalicelib.model.claims import AppleEnvironment, PatchLevel, Provisioning, SecurityLevel
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction
+from chalicelib.model.play_integrity import KeptPlayIntegrity, VerifiedPlayIntegrity
 from chalicelib.model.reasons import MalfunctionReason
+from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.service.ports import CommitOutcome, InstanceChange, StoredAnswer
 
 TABLE = "assay-test-instances"
@@ -22,14 +24,16 @@ DONE, CONFLICT = CommitOutcome.DONE, CommitOutcome.INSTANCE_CONFLICT
 def commit(challenges, new_challenge, times):
     numbers = itertools.count(1)
 
-    def change_instance(change, instance):
+    def change_instance(change, instance, **brought):
         held_for, following = new_challenge(next(numbers)), new_challenge(next(numbers))
         challenges.issue(held_for)
         held = challenges.claim(
             challenge=held_for.value, app="bank", purpose=Purpose.RENEW, body_digest=bytes(32), now=times.start
         )
         answer = StoredAnswer(status=200, body=b"{}")
-        return challenges.commit(held=held, answer=answer, next_challenge=following, change=(change, instance))
+        return challenges.commit(
+            held=held, answer=answer, next_challenge=following, change=(change, instance), **brought
+        )
 
     return change_instance
 
@@ -68,6 +72,126 @@ def test_every_shape_of_android_evidence_comes_back(commit, instances, android, 
     instance = android(kept=replace(android().kept, **changes))
     assert commit(ENROL, instance) is DONE
     assert instances.by_jkt(instance.jkt) == instance
+
+
+VERDICT = VerifiedPlayIntegrity(
+    request=PlayIntegrityRequest.STANDARD,
+    requested_at=datetime(2026, 3, 1, 11, 59, 58, 123_000, tzinfo=UTC),
+    package="com.example.bank",
+    app_recognition="PLAY_RECOGNIZED",
+    certificate_digests=(b"\x02" * 32,),
+    version_code=10**18 - 1,
+    device_recognition=("MEETS_DEVICE_INTEGRITY", "A_LABEL_OF_NEXT_YEAR"),
+    device_activity="LEVEL_1",
+    device_sdk_version=36,
+    device_recall=(True, False, None),
+    device_recall_months=(202603, None, 0),
+    app_licensing="LICENSED",
+    account_activity="UNUSUAL",
+    apps_detected=("KNOWN_INSTALLED",),
+    play_protect="NO_DATA",
+    testing=True,
+    unknown_members=("deviceIntegrity.mood",),
+)
+SILENT = dict.fromkeys(
+    (
+        "app_recognition", "version_code", "device_activity", "device_sdk_version", "device_recall",
+        "device_recall_months", "app_licensing", "account_activity", "apps_detected", "play_protect",
+    )
+) | {"certificate_digests": (), "device_recognition": (), "unknown_members": (), "testing": False}  # fmt: skip
+
+
+@pytest.fixture
+def verdict(times):
+    return lambda **changes: KeptPlayIntegrity(verdict=replace(VERDICT, **changes), verified_at=times.start)
+
+
+def standing_verdict(instances, instance):
+    return instances.by_jkt(instance.jkt).kept.play_integrity
+
+
+@pytest.mark.parametrize("changes", [{}, SILENT, {"apps_detected": (), "request": PlayIntegrityRequest.CLASSIC}])
+@pytest.mark.parametrize("change", [ENROL, RENEW])
+def test_a_verdict_that_comes_with_a_submission_is_kept_as_it_is(commit, instances, android, verdict, change, changes):
+    instance = android()
+    commit(ENROL, instance)
+    assert commit(change, instance, play_integrity=verdict(**changes)) is DONE
+    assert standing_verdict(instances, instance) == verdict(**changes)
+
+
+@pytest.mark.parametrize("change", [ENROL, RENEW])
+def test_a_submission_without_a_verdict_leaves_the_one_that_stands(commit, instances, android, verdict, change):
+    """Also where what it was judged by is an older one: a concurrent submission brought the one that stands."""
+    older = android(kept=replace(android().kept, play_integrity=verdict(device_activity="LEVEL_4")))
+    commit(ENROL, older, play_integrity=verdict())
+    assert commit(change, older) is DONE
+    assert standing_verdict(instances, older) == verdict()
+
+
+def test_a_renewal_with_a_verdict_moves_nothing_else(commit, dynamodb, android, verdict, times):
+    commit(ENROL, android())
+    before = stored(dynamodb, android())
+    moved = android(attested_at=times.start + timedelta(hours=1), kept=replace(android().kept, os_version=1))
+    assert commit(RENEW, moved, play_integrity=verdict()) is DONE
+    after = stored(dynamodb, android())
+    assert {name for name in after if after[name] != before.get(name)} == {"play_integrity"}
+
+
+@pytest.mark.parametrize("spoilt", ["blocked", "other app"])
+def test_a_verdict_does_not_reach_an_instance_that_is_not_the_submissions(
+    commit, instances, dynamodb, android, verdict, spoilt
+):
+    commit(ENROL, android())
+    if spoilt == "blocked":
+        block(dynamodb, android())
+    instance = android() if spoilt == "blocked" else android(app="broker")
+    assert commit(RENEW, instance, play_integrity=verdict()) is CONFLICT
+    assert standing_verdict(instances, android()) is None
+
+
+def test_a_verdict_makes_no_instance(commit, instances, android, verdict):
+    assert commit(RENEW, android(), play_integrity=verdict()) is CONFLICT
+    assert instances.by_jkt(android().jkt) is None
+
+
+def test_an_item_of_before_there_were_verdicts_and_attest_keys_is_read(commit, instances, dynamodb, android):
+    commit(ENROL, android())
+    item = stored(dynamodb, android())
+    kept = json.loads(item["kept"]["S"])
+    del kept["attest_key"]
+    dynamodb.put_item(TableName=TABLE, Item={**item, "kept": {"S": json.dumps(kept)}})
+    assert "play_integrity" not in item
+    assert instances.by_jkt(android().jkt) == android()
+
+
+def test_that_a_key_was_attested_by_an_app_is_kept(commit, instances, android):
+    instance = android(kept=replace(android().kept, attest_key=True))
+    commit(ENROL, instance)
+    assert instances.by_jkt(instance.jkt) == instance
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "null", "not JSON", '{"verdict": 1}'],
+)
+def test_a_stored_verdict_that_is_none_is_a_malfunction(commit, instances, dynamodb, android, verdict, text):
+    commit(ENROL, android(), play_integrity=verdict())
+    dynamodb.put_item(TableName=TABLE, Item={**stored(dynamodb, android()), "play_integrity": {"S": text}})
+    with pytest.raises(Malfunction) as raised:
+        instances.by_jkt(android().jkt)
+    assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verified_at": -1}, {"verified_at": 10**18}, {"mood": "good"}, {"request": "express"}, {"testing": 1}]
+)
+def test_a_stored_verdict_of_another_form_is_a_malfunction(commit, instances, dynamodb, android, verdict, changes):
+    commit(ENROL, android(), play_integrity=verdict())
+    item = stored(dynamodb, android())
+    text = json.dumps({**json.loads(item["play_integrity"]["S"]), **changes})
+    dynamodb.put_item(TableName=TABLE, Item={**item, "play_integrity": {"S": text}})
+    with pytest.raises(Malfunction):
+        instances.by_jkt(android().jkt)
 
 
 def test_apple_evidence_of_before_ios_27_comes_back(commit, instances, apple):

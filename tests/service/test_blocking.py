@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from assay_toolkit.cli import main
 from assay_toolkit.simulator.phone import AndroidPhone
+from assay_toolkit.simulator.play_integrity import PlayServices, SimulatedPlay
 from chalicelib.aws.blocks import Blocks
 from chalicelib.aws.instance_items import instance_key
 from chalicelib.model.descriptor import Purpose
@@ -139,6 +140,14 @@ class TestShow:
         assert shown["apple"]["app_id"] == "A1B2C3D4E5.com.example.bank"
         assert (shown["apple"]["environment"], shown["apple"]["counter"]) == ("production", 1)
         assert shown["apple"]["risk_metric"] is None
+
+    def test_what_google_play_said(self, world, assay):
+        phone = world.phone(AndroidPhone, play_integrity=PlayServices(play=SimulatedPlay(clock=world.clock.now)))
+        world.enrol(phone)
+        said = assay("show", phone.jkt)["android"]["play_integrity"]
+        assert said["app_recognition"] == "PLAY_RECOGNIZED"
+        assert "MEETS_DEVICE_INTEGRITY" in said["device_recognition"]
+        assert datetime.fromisoformat(said["verified_at"]) == START
 
     def test_it_shows_no_key_but_its_thumbprint(self, world, phone, assay):
         world.enrol(phone)

@@ -68,6 +68,25 @@ def test_stand_ins_are_on_this_machine(origin):
     assert "ASSAY_VENDORS_ORIGIN" in refusal({**LOCAL, "ASSAY_VENDORS_ORIGIN": origin})
 
 
+def test_test_responses_count_where_a_stage_is_named_a_test_and_locally():
+    assert config.load(PRODUCTION).test_stage is False
+    assert config.load({**PRODUCTION, "ASSAY_STAGE": "staging"}).test_stage is False
+    assert config.load({**PRODUCTION, "ASSAY_STAGE": "staging", "ASSAY_TEST_STAGE": "yes"}).test_stage is True
+    assert config.load(LOCAL).test_stage is True
+
+
+@pytest.mark.parametrize("stage", ["prod", "production"])
+def test_production_is_no_test(stage):
+    environ = {**PRODUCTION, "ASSAY_STAGE": stage, "ASSAY_TEST_STAGE": "yes"}
+    assert refusal(environ) == "ASSAY_TEST_STAGE is set, in production"
+
+
+@pytest.mark.parametrize("value", ["", "no", "true", "YES", "1"])
+def test_a_test_is_named_by_one_word(value):
+    environ = {**PRODUCTION, "ASSAY_STAGE": "staging", "ASSAY_TEST_STAGE": value}
+    assert refusal(environ) == "ASSAY_TEST_STAGE is `yes`, or not set"
+
+
 @pytest.mark.parametrize("use", AnchorUse)
 @pytest.mark.parametrize("root", [name for name in vars(roots) if name.endswith("_ROOT_PEM")])
 def test_no_simulated_root_starts_production_whatever_way_it_came_in(monkeypatch, use, root):

@@ -5,6 +5,7 @@ All ways in which calls of a path may hang are played through, and each call tha
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,13 +13,16 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
+from assay_toolkit.simulator.play_integrity import PlayServices, Request
 from chalicelib.aws import clients
 from chalicelib.model.descriptor import Purpose
-from chalicelib.model.outcome import Malfunction
+from chalicelib.model.outcome import Malfunction, Unavailable
 from chalicelib.service.health import HealthService
-from tests.service.world import LEASE
+from chalicelib.vendors.play_integrity import _PATIENCE as PATIENCE
+from tests.service.world import LEASE, STAGE
 
 STAGES = json.loads((Path(__file__).resolve().parents[2] / ".chalice" / "config.json").read_text())["stages"]
+SECRET = f"assay/{STAGE}/play-generous"
 A_MOMENT = timedelta(seconds=1)
 
 
@@ -33,7 +37,7 @@ def longest_call(client) -> float:
 
 
 class Line:
-    """To all of AWS. Calls whose number is in `hang` take `seconds` of the clock, and no answer comes."""
+    """To all of AWS. Calls whose number is in `hang` take `seconds` of the clock, by service, and no answer comes."""
 
     def __init__(self, clock, seconds):
         self._clock = clock
@@ -47,7 +51,7 @@ class Line:
             return
         self.calls.append((event_name, request.body))
         if len(self.calls) - 1 in self.hang:
-            self._clock.advance(self._seconds)
+            self._clock.advance(self._seconds[event_name.split(".")[1]])
             raise ReadTimeoutError(endpoint_url="https://service.example")
 
     def by_another(self, work):
@@ -61,15 +65,35 @@ class Line:
         return done
 
 
+class SilentGoogle:
+    """Takes all the patience that there is for it."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def decode(self, **_):
+        self._clock.advance(PATIENCE)
+        return Unavailable("no answer in time")
+
+
 @pytest.fixture
-def line(world, dynamodb, kms, monkeypatch):
+def line(world, dynamodb, kms, secretsmanager, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    line = Line(world.clock, max(longest_call(make()) for make in (clients.dynamodb, clients.kms)))
-    for client, service in ((dynamodb, "dynamodb"), (kms, "kms")):
+    made = {
+        "dynamodb": (dynamodb, clients.dynamodb),
+        "kms": (kms, clients.kms),
+        "secrets-manager": (secretsmanager, clients.secretsmanager),
+    }
+    line = Line(world.clock, {service: longest_call(make()) for service, (_, make) in made.items()})
+    account = dict.fromkeys(("client_email", "private_key", "token_uri"), "made up") | {"type": "service_account"}
+    secretsmanager.create_secret(Name=SECRET, SecretString=json.dumps({"standard": account}))
+    world.attestations._play_integrity = replace(world.attestations._play_integrity, decoder=SilentGoogle(world.clock))
+    for service, (client, _) in made.items():
         client.meta.events.register_first(f"before-send.{service}.*", line)
     yield line
-    for client, service in ((dynamodb, "dynamodb"), (kms, "kms")):
+    for service, (client, _) in made.items():
         client.meta.events.unregister(f"before-send.{service}.*", line)
+    secretsmanager.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
 
 def renewal_body(world):
@@ -89,6 +113,25 @@ def enrolment(world, _line):
 
 def renewal(world, _line):
     _, body = renewal_body(world)
+    return lambda: world.attest(body)
+
+
+def integrity_body(world):
+    """With a token that costs a call to Google, which is silent."""
+    phone = world.phone(AndroidPhone, app="generous", play_integrity=PlayServices(request=Request.STANDARD))
+    return phone.build_enrolment(challenge=world.challenge(app="generous"))
+
+
+def integrity(world, _line):
+    body = integrity_body(world)
+    return lambda: world.attest(body)
+
+
+def overtaken_integrity(world, line):
+    """The longest path that there is: Google is silent, and then somebody else has the challenge."""
+    body = integrity_body(world)
+    taken_over = line.by_another(lambda: world.claim_by_another(body, ahead=LEASE + A_MOMENT))
+    world.challenge_store.before["commit"] = taken_over
     return lambda: world.attest(body)
 
 
@@ -134,6 +177,7 @@ def duration(world, line, path, *, hang):
     # What is in force was read a while ago and has to be asked again; the signing key was never read.
     world.clock.advance(3)
     world.signer.real._public_jwk = None
+    world.attestations._play_integrity.secrets._known.clear()
     line.hang, line.open = hang, True
     started = world.clock.monotonic()
     with suppress(Malfunction):
@@ -143,7 +187,10 @@ def duration(world, line, path, *, hang):
     return world.clock.monotonic() - started
 
 
-@pytest.mark.parametrize("path", [challenge, enrolment, renewal, twin, overtaken, conflict, health])
+@pytest.mark.parametrize(
+    "path",
+    [challenge, enrolment, renewal, integrity, twin, overtaken, overtaken_integrity, conflict, health],
+)
 def test_every_path_ends_before_the_function_is_stopped(world, line, path):
     untried, longest, most = [frozenset()], 0.0, 0
     while untried:

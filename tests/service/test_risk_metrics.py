@@ -359,25 +359,22 @@ class TestAnswers:
         assert job.refresh().fates == {Fate.MEASURED: 2}
         assert metric(world, phone).value == 3
 
-    def test_an_answer_without_a_metric_is_none(self, world, job, apple, enrolled):
+    @pytest.mark.parametrize(
+        ("number", "value"),
+        [
+            (apple_receipt.RISK_METRIC, None),
+            (apple_receipt.KIND, b"ATTEST"),
+            (apple_receipt.ENVIRONMENT, b"sandbox"),
+        ],
+        ids=["without a metric", "of an attestation", "of the other environment"],
+    )
+    def test_an_answer_that_apple_signed_and_that_is_none(self, world, job, apple, enrolled, number, value):
         phone = enrolled()
 
         def newer(receipt):
-            fields = dict(apple_receipt.read_fields(apple.newer(receipt)))
-            del fields[apple_receipt.RISK_METRIC]
-            return apple_receipt.signed_der(apple_receipt._payload(fields), issuer=apple_receipt.intermediate())
-
-        apple.answers = [newer]
-        assert job.refresh().fates == {Fate.ANSWER_REFUSED: 1}
-        assert metric(world, phone) is None
-
-    def test_an_answer_of_the_other_environment_is_none(self, world, job, apple, enrolled):
-        phone = enrolled()
-
-        def newer(receipt):
-            fields = dict(apple_receipt.read_fields(apple.newer(receipt)))
-            fields[apple_receipt.ENVIRONMENT] = b"sandbox"
-            return apple_receipt.signed_der(apple_receipt._payload(fields), issuer=apple_receipt.intermediate())
+            fields = {**apple_receipt.read_fields(apple.newer(receipt)), number: value}
+            payload = apple_receipt._payload({name: field for name, field in fields.items() if field is not None})
+            return apple_receipt.signed_der(payload, issuer=apple_receipt.intermediate())
 
         apple.answers = [newer]
         assert job.refresh().fates == {Fate.ANSWER_REFUSED: 1}

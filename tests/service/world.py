@@ -56,6 +56,13 @@ APPS: dict[str, Any] = {
             "play_integrity": {"requests": ["standard"], "secret": "play-standard", "daily_calls": DAILY_CALLS},
         },
     },
+    "generous": {
+        **_APP,
+        "android": {
+            **_APP["android"],
+            "play_integrity": {"requests": ["standard"], "secret": "play-generous", "daily_calls": 1_000_000},
+        },
+    },
     "no-integrity": {
         **_APP,
         "android": {name: value for name, value in _APP["android"].items() if name != "play_integrity"},
@@ -72,7 +79,7 @@ SIMULATED = {
 }
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-FUNCTION_TIMEOUT = timedelta(seconds=15)
+FUNCTION_TIMEOUT = timedelta(seconds=20)
 LEASE = FUNCTION_TIMEOUT + timedelta(seconds=1)  # docs/once-only.md
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 STAGE: Final = "local"
-_TIMEOUT: Final = 15  # seconds, as .chalice/config.json has it
+_TIMEOUT: Final = 20  # seconds, as .chalice/config.json has it
 _AUTHOR: Final = "local stack"
 _REASON: Final = "what the checkout has"
 # Google's format, of a day on which nothing is revoked.

@@ -90,6 +90,8 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.INSTANCE_KEY_TAKEN
             | RefusalReason.INSTANCE_PLATFORM_MISMATCH
             | RefusalReason.APP_ATTEST_KEY_TAKEN
+            # A phone that was restored has the instance key from its backup, and no App Attest key to it any more.
+            | RefusalReason.APP_ATTEST_KEY_ID
         ):
             return Problem.ENROLMENT_REQUIRED
         case (
@@ -123,7 +125,6 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.APP_ATTEST_CHAIN
             | RefusalReason.APP_ATTEST_EXPIRED
             | RefusalReason.APP_ATTEST_NONCE
-            | RefusalReason.APP_ATTEST_KEY_ID
             | RefusalReason.APP_ATTEST_APP_ID
             | RefusalReason.APP_ATTEST_ENVIRONMENT
             | RefusalReason.APP_ATTEST_COUNTER

@@ -58,6 +58,7 @@ _ENROLS_NEXT = frozenset(
         RefusalReason.INSTANCE_UNKNOWN,
         RefusalReason.INSTANCE_OTHER_APP,
         RefusalReason.INSTANCE_PLATFORM_MISMATCH,
+        RefusalReason.APP_ATTEST_KEY_ID,
     }
 )
 

@@ -1,9 +1,6 @@
 """moto with atomic writes, tables as infra/data.yaml describes them, and no clock: time is an argument."""
 
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -34,6 +31,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.instances import AppAttestKey, Instance
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.service.ports import NewChallenge
+from tests.races import racing
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 STAGE = "test"
@@ -233,19 +231,5 @@ def apple(times) -> Callable[..., Instance]:
 
 @pytest.fixture
 def race() -> Iterator[Callable[..., list[Any]]]:
-    """Runs `work(0)` … `work(n - 1)` in n threads that start together, with a thread switch every microsecond."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-
-    def run(n: int, work: Callable[[int], Any]) -> list[Any]:
-        start = threading.Barrier(n)
-
-        def one(number: int) -> Any:
-            start.wait()
-            return work(number)
-
-        with ThreadPoolExecutor(n) as pool:
-            return list(pool.map(one, range(n)))
-
-    yield run
-    sys.setswitchinterval(before)
+    with racing() as run:
+        yield run

@@ -33,6 +33,7 @@ from chalicelib.service.play_integrity import PlayIntegrity
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
+from tests.races import racing
 from tests.service.adapters import NotedEvents, PublishedDocuments, RecordedDecisions, Tables, Tap
 from tests.service.world import (
     FUNCTION_TIMEOUT,
@@ -235,3 +236,9 @@ def android(world):
 @pytest.fixture
 def apple(world):
     return world.phone(ApplePhone)
+
+
+@pytest.fixture
+def race() -> Iterator[Callable[..., list[Any]]]:
+    with racing() as run:
+        yield run

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import rfc8785
@@ -162,10 +163,12 @@ class CountedBytes:
 
     def __init__(self) -> None:
         self.calls = 0
+        self._lock = Lock()
 
     def token_bytes(self, size: int) -> bytes:
-        self.calls += 1
-        return hashlib.shake_256(self.calls.to_bytes(8, "big")).digest(size)
+        with self._lock:
+            self.calls += 1
+            return hashlib.shake_256(self.calls.to_bytes(8, "big")).digest(size)
 
 
 def stored_id(challenge: bytes) -> str:

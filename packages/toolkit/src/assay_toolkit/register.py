@@ -8,6 +8,7 @@ import click
 import rfc8785
 
 from assay_toolkit import documents_cli
+from assay_toolkit.lazy_group import LazyGroup
 from assay_toolkit.yaml_source import Source, SourceInvalid
 from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.document import Node
@@ -97,9 +98,10 @@ _audience_key_option = click.option(
 )
 
 
-@click.group()
+# Loaded when asked for: it compiles registers, with what is above.
+@click.group(cls=LazyGroup, lazy={"add": "assay_toolkit.onboarding.app_command:add"})
 def app() -> None:
-    """Check and put in force which apps Assay knows."""
+    """Register apps, check them, and put in force which ones Assay knows."""
 
 
 @app.command()

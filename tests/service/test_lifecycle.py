@@ -1,10 +1,13 @@
 """The life of an instance: how it begins, what it survives, and what leads back to the beginning."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import rfc8785
 
+from assay_toolkit.simulator.android import with_attest_key
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
@@ -111,6 +114,48 @@ class TestWhoseKey:
         assert sorted(answer.status for answer in answers) == [200] + [403] * (MANY - 1)
         instances = [item["id"]["S"] for item in world.tables.items(world.tables.instances)]
         assert len([name for name in instances if name.startswith("instance#")]) == 1
+
+
+class TestAdmission:
+    """Chains through an ATTEST_KEY: refused, until a policy in force names them."""
+
+    @pytest.fixture
+    def enrolled(self, world, android):
+        def enrol():
+            submission = android.enrolment(challenge=world.challenge())
+            own = with_attest_key(
+                android.batch,
+                key=world.phone(AndroidPhone).instance_key,
+                parameters=android.key_parameters(),
+                challenge=bytes(32),
+            )
+            statement = android.key_statement(challenge=submission.challenge, batch=own)
+            return world.attest(replace(submission, statement=statement).encode())
+
+        return enrol
+
+    def test_refused_by_default(self, world, android, enrolled):
+        assert enrolled().status == 403
+        assert world.refusal is RefusalReason.CHAIN_EXTENDED
+        assert world.instance(android.jkt) is None
+
+    def test_admitted_by_name_and_the_attested_key_is_the_one_that_is_kept(self, world, android, enrolled, policy):
+        admitting = json.loads(policy) | {"admits": ["android_attest_keys"]}
+        world.documents.publish("policy", rfc8785.dumps(admitting))
+        world.clock.advance(3)
+        answer = enrolled()
+        assert (answer.status, answer.claims["ear_status"]) == (200, "affirming")
+        assert answer.claims["cnf"]["jwk"] == android.jwk
+        assert world.instance(android.jkt).kept.attest_key is True
+        assert world.renew(android).claims["ear_status"] == "affirming"
+
+    def test_its_batch_key_is_matched_by_todays_list_as_any_other(self, world, android, enrolled, policy):
+        world.documents.publish("policy", rfc8785.dumps(json.loads(policy) | {"admits": ["android_attest_keys"]}))
+        world.clock.advance(3)
+        enrolled()
+        world.documents.publish("google_status", status_list(batch_serial(world, android)))
+        world.clock.advance(3)
+        assert world.renew(android).claims["ear_status"] == "contraindicated"
 
 
 class Calls:

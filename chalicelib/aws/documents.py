@@ -3,7 +3,9 @@
     id                   revision
     document#<sha-256>   0           kind, body; above 300 KiB kind, size_in_s3, and the body is in the bucket
     active               0           per kind: digest, revision, author, reason, activated_at, fetched_at
-    history#<kind>       1, 2, …     digest, author, reason, activated_at, fetched_at: one per activation, for good
+    history#<kind>       1, 2, …     digest, author, reason, activated_at, fetched_at: one per activation, for good;
+                                     cases (digest) that it was activated by, returns_to (revision) where it went back
+    cases#<sha-256>      1, 2, …     policy_cases.py
 
 `active` moves by compare-and-set, in one transaction with its line of history. Only `fetched_at` moves without one: a
 publisher that gives the same bytes each hour would bury what people did.
@@ -74,11 +76,13 @@ class _InForce(_Closed, frozen=True, kw_only=True):
 
 class _HistoryItem(_InForce, frozen=True, kw_only=True):
     id: str
+    cases: _Digest | None = None
+    returns_to: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """`revision` counts the activations of a kind from 1 without gaps. `fetched_at`: as it was then, if anybody
-    said."""
+    said. `cases`: digest of the cases that held then. `returns_to`: the revision that a rollback went back to."""
 
     kind: str
     revision: int
@@ -87,6 +91,8 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     activated_at: datetime
     fetched_at: datetime | None
+    cases: str | None
+    returns_to: int | None
 
 
 class Documents:
@@ -159,8 +165,11 @@ class Documents:
         author: str,
         reason: str,
         fetched_at: datetime | None = None,
+        cases: str | None = None,
+        returns_to: int | None = None,
     ) -> None:
-        """Puts `digest` in force where `expected` is (None: nothing of this kind yet).
+        """Puts `digest` in force where `expected` is (None: nothing of this kind yet). `cases` and `returns_to` are for
+        the history alone: `Activation` says what they are.
 
         Raises ActivationConflict where something else is in force, DocumentUnknown where `digest` is not a document
         of `kind`, ValueError without an author or a reason, and where it was fetched later than now.
@@ -184,6 +193,11 @@ class Documents:
         }
         if fetched_at is not None:
             entry["fetched_at"] = to_ms(fetched_at)
+        line = {**entry, "id": _history(kind)}
+        if cases is not None:
+            line["cases"] = cases
+        if returns_to is not None:
+            line["returns_to"] = returns_to
         values = to_item({":entry": entry})
         if seen:
             values |= to_item({":expected": seen.digest, ":seen": seen.revision})
@@ -212,7 +226,7 @@ class Documents:
                         {
                             "Put": {
                                 "TableName": self._table,
-                                "Item": to_item({**entry, "id": _history(kind)}),
+                                "Item": to_item(line),
                                 "ConditionExpression": _NEVER_SEEN,
                             }
                         },
@@ -287,4 +301,6 @@ def _activation(item: Mapping[str, Any], *, kind: str) -> Activation:
         reason=stored.reason,
         activated_at=from_ms(stored.activated_at),
         fetched_at=None if stored.fetched_at is None else from_ms(stored.fetched_at),
+        cases=stored.cases,
+        returns_to=stored.returns_to,
     )

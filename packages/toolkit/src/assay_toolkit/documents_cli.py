@@ -3,36 +3,62 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import boto3
 import click
 
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents, DocumentUnknown
+from chalicelib.aws.policy_cases import PolicyCases
 from chalicelib.model.outcome import Malfunction
 from chalicelib.service.ports import ActivationConflict
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_NOTHING: Final = "none"
+
+TABLE_VARIABLE = "ASSAY_DOCUMENTS_TABLE"
+BUCKET_VARIABLE = "ASSAY_DOCUMENTS_BUCKET"
 
 
 def store_options(command: Callable[..., None]) -> Callable[..., None]:
     """Table and bucket, as options; `command` gets the store that they name, as `documents`."""
 
-    @_required("--table", envvar="ASSAY_DOCUMENTS_TABLE", help="The DynamoDB table of documents.")
-    @_required("--bucket", envvar="ASSAY_DOCUMENTS_BUCKET", help="The S3 bucket of documents above 300 KiB.")
+    @_table(required=True)
+    @_bucket(required=True)
     @functools.wraps(command)
     def with_store(*, table: str, bucket: str, **given: object) -> None:
-        bodies = S3Bodies(boto3.client("s3"), bucket)
-        command(documents=Documents(boto3.client("dynamodb"), table, bodies=bodies), **given)
+        command(documents=_documents(table, bucket), **given)
 
     return with_store
 
 
-def _required(name: str, *, envvar: str, help: str) -> Callable[[_F], _F]:  # noqa: A002 - click's own word
-    return click.option(name, envvar=envvar, show_envvar=True, required=True, help=help)
+def case_store_options(command: Callable[..., None]) -> Callable[..., None]:
+    """As `store_options`, with the cases of policies beside it, as `cases`."""
+
+    @_table(required=True)
+    @_bucket(required=True)
+    @functools.wraps(command)
+    def with_stores(*, table: str, bucket: str, **given: object) -> None:
+        command(documents=_documents(table, bucket), cases_of=PolicyCases(boto3.client("dynamodb"), table), **given)
+
+    return with_stores
+
+
+def optional_store_options(command: Callable[..., None]) -> Callable[..., None]:
+    """As `case_store_options`, for commands that do without a table, too: then both are None."""
+
+    @_table(required=False)
+    @_bucket(required=False)
+    @functools.wraps(command)
+    def with_stores_or_none(*, table: str | None, bucket: str | None, **given: object) -> None:
+        if (table is None) is not (bucket is None):
+            raise click.UsageError("--table and --bucket go together")
+        if table is None or bucket is None:
+            command(documents=None, cases_of=None, **given)
+        else:
+            command(documents=_documents(table, bucket), cases_of=PolicyCases(boto3.client("dynamodb"), table), **given)
+
+    return with_stores_or_none
 
 
 def publish(documents: Documents, *, kind: str, body: bytes) -> str:
@@ -44,69 +70,6 @@ def publish(documents: Documents, *, kind: str, body: bytes) -> str:
             raise click.ClickException(f"not stored: {error}") from error
 
 
-def activate_command(*, kind: str, noun: str, check: Callable[[bytes], object], fetched: bool = False) -> click.Command:
-    """The subcommand `activate DIGEST` of a group that deals in documents of `kind`, which people call `noun`.
-
-    `check` reads the document as the service will; a ValueError of its own refuses it before anything is written.
-    `fetched`: somebody else publishes such documents, so that they are as old as their fetch.
-    """
-    fetched_at_option = click.option(
-        "--fetched-at",
-        type=click.DateTime(formats=["%Y-%m-%dT%H:%M:%SZ"]),
-        metavar="TIME",
-        help="When it was fetched, in UTC, such as 2026-01-31T12:00:00Z. Its age counts from then, and without this "
-        "option from now.",
-    )
-
-    @click.command("activate", help=f"Put a stored {noun} in force.")
-    @click.argument("digest")
-    @click.option("--author", required=True, help="Who answers for it.")
-    @click.option("--reason", required=True, help="Why, for the history.")
-    @click.option(
-        "--instead-of",
-        metavar="DIGEST|none",
-        help=f"The {noun} that you looked at and mean to replace; `{_NOTHING}` for the first one. Where another is in "
-        "force by now, nothing happens. Without this option whatever is in force is replaced, also what a colleague "
-        "activated a minute ago.",
-    )
-    @store_options
-    def activate(
-        *,
-        digest: str,
-        author: str,
-        reason: str,
-        instead_of: str | None,
-        documents: Documents,
-        fetched_at: datetime | None = None,
-    ) -> None:
-        with explained():
-            try:
-                check(documents.read(digest))
-            except ValueError as error:
-                raise click.ClickException(f"not activated, the document does not load: {error}") from error
-            replaced = _in_force(documents, kind) if instead_of is None else instead_of
-            expected = None if replaced in (None, _NOTHING) else replaced
-            at = None if fetched_at is None else fetched_at.replace(tzinfo=UTC)
-            try:
-                documents.activate(
-                    kind=kind, digest=digest, expected=expected, author=author, reason=reason, fetched_at=at
-                )
-            except DocumentUnknown:
-                raise
-            except ValueError as error:
-                raise click.ClickException(f"not activated: {error}") from error
-        click.echo(f"in force: {digest}" + (f", instead of {expected}" if expected else ", the first one"))
-
-    if fetched:
-        fetched_at_option(activate)
-    return activate
-
-
-def _in_force(documents: Documents, kind: str) -> str | None:
-    active = documents.active().get(kind)
-    return active.digest if active else None
-
-
 @contextmanager
 def explained() -> Iterator[None]:
     """Turns what the store says into one line for the operator."""
@@ -116,3 +79,27 @@ def explained() -> Iterator[None]:
         raise click.ClickException("not activated: another document is in force than the one to be replaced") from error
     except (DocumentUnknown, Malfunction) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _documents(table: str, bucket: str) -> Documents:
+    return Documents(boto3.client("dynamodb"), table, bodies=S3Bodies(boto3.client("s3"), bucket))
+
+
+def _table(*, required: bool) -> Callable[[_F], _F]:
+    return click.option(
+        "--table",
+        envvar=TABLE_VARIABLE,
+        show_envvar=True,
+        required=required,
+        help="The DynamoDB table of documents.",
+    )
+
+
+def _bucket(*, required: bool) -> Callable[[_F], _F]:
+    return click.option(
+        "--bucket",
+        envvar=BUCKET_VARIABLE,
+        show_envvar=True,
+        required=required,
+        help="The S3 bucket of documents above 300 KiB.",
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from assay_toolkit import documents_cli
+from assay_toolkit.lifecycle import add_lifecycle
 from assay_toolkit.yaml_source import Source
 from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.errors import UnusableEndorsement
@@ -74,9 +75,7 @@ def publish(file: Path, documents: Documents) -> None:
     click.echo(documents_cli.publish(documents, kind=KIND, body=body))
 
 
-endorsements.add_command(
-    documents_cli.activate_command(kind=KIND, noun="revocation list", check=parse_status_list, fetched=True)
-)
+add_lifecycle(endorsements, kind=KIND, noun="revocation list", check=parse_status_list, fetched=True)
 
 
 @endorsements.group()
@@ -100,9 +99,7 @@ def publish_anchors(file: Path, documents: Documents) -> None:
     click.echo(documents_cli.publish(documents, kind=ANCHORS_KIND, body=compile_trust_anchors(file)))
 
 
-anchors.add_command(
-    documents_cli.activate_command(kind=ANCHORS_KIND, noun="document of trust anchors", check=load_trust_anchors)
-)
+add_lifecycle(anchors, kind=ANCHORS_KIND, noun="document of trust anchors", check=load_trust_anchors)
 
 
 def _read(file: Path) -> tuple[bytes, StatusList]:

@@ -9,6 +9,7 @@ import rfc8785
 
 from assay_toolkit import documents_cli
 from assay_toolkit.lazy_group import LazyGroup
+from assay_toolkit.lifecycle import add_lifecycle
 from assay_toolkit.yaml_source import Source, SourceInvalid
 from chalicelib.aws.documents import Documents
 from chalicelib.endorsements.document import Node
@@ -123,4 +124,4 @@ def publish(files: tuple[Path, ...], given: tuple[tuple[str, str, Path], ...], d
     click.echo(documents_cli.publish(documents, kind=KIND, body=body))
 
 
-app.add_command(documents_cli.activate_command(kind=KIND, noun="register", check=load_register))
+add_lifecycle(app, kind=KIND, noun="register", check=load_register)

@@ -9,16 +9,18 @@ Times decide who may try. They come from several machines' clocks, and a wrong c
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from chalicelib.aws import enrolment_counters
 from chalicelib.aws.errors import answering
 from chalicelib.aws.instances import DynamoInstances
 from chalicelib.aws.items import Value, from_item, to_item, to_ms
 from chalicelib.model.descriptor import Purpose
+from chalicelib.model.history import HistoryMark
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import b64url
 from chalicelib.model.outcome import Malfunction
@@ -28,6 +30,7 @@ from chalicelib.service.ports import (
     Claimed,
     ClaimOutcome,
     CommitOutcome,
+    EnrolmentCount,
     InProgress,
     InstanceChange,
     KeptReceipt,
@@ -219,6 +222,8 @@ class DynamoChallenges:
         change: tuple[InstanceChange, Instance] | None,
         receipt: KeptReceipt | None = None,
         play_integrity: KeptPlayIntegrity | None = None,
+        mark: HistoryMark | None = None,
+        enrolments: Sequence[EnrolmentCount] = (),
     ) -> CommitOutcome:
         """botocore gives the transaction a client token, so repeating one whose answer got lost is safe: it returns
         what the first try did. A cancelled transaction is not repeated: Malfunction, unless a condition says why."""
@@ -248,13 +253,14 @@ class DynamoChallenges:
                 "ConditionExpression": _NEVER_SEEN,
             }
         }
-        moves = [] if change is None else self._instances.writes(*change, receipt, play_integrity)
+        moves = [] if change is None else self._instances.writes(*change, receipt, play_integrity, mark)
+        counts = [enrolment_counters.write(count, table=self._table) for count in enrolments]
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "commit"):
             try:
-                self._client.transact_write_items(TransactItems=[done, put_next, *moves])
+                self._client.transact_write_items(TransactItems=[done, put_next, *moves, *counts])
             except self._client.exceptions.TransactionCanceledException as cancelled:
                 reasons = cancelled.response.get("CancellationReasons", [])
-                return _why_cancelled([reason.get("Code", "") for reason in reasons])
+                return _why_cancelled([reason.get("Code", "") for reason in reasons], counts=len(counts))
         return CommitOutcome.DONE
 
 
@@ -290,19 +296,23 @@ def _for_a_twin(item: _ClaimedItem | _DoneItem, *, body_digest: bytes, now: date
     return InProgress()
 
 
-def _why_cancelled(codes: list[str]) -> CommitOutcome:
-    """`codes` stand in the order of the transaction's items: the hold, the next challenge, the instance's."""
+def _why_cancelled(codes: list[str], *, counts: int) -> CommitOutcome:
+    """`codes` stand in the order of the transaction's items: the hold, the next challenge, the instance's, and as many
+    counts of enrolments."""
     match codes:
         case ["ConditionalCheckFailed", *_]:
             return CommitOutcome.LOST
         case ["None", "ConditionalCheckFailed", *_]:
             raise _repeated()
-        # Only where the hold was good and nothing else went wrong is a failed condition the instance's own word.
+        # Only where the hold was good and nothing else went wrong is a failed condition the instance's own word, or a
+        # count's. The instance's comes first: it may be that it stands enrolled already.
         case ["None", "None", *moves] if "ConditionalCheckFailed" in moves and set(moves) <= {
             "None",
             "ConditionalCheckFailed",
         }:
-            return CommitOutcome.INSTANCE_CONFLICT
+            of_instance = moves[: len(moves) - counts]
+            instance_moved = "ConditionalCheckFailed" in of_instance
+            return CommitOutcome.INSTANCE_CONFLICT if instance_moved else CommitOutcome.ENROLMENT_LIMIT
         case _:
             codes_seen = ", ".join(sorted({*codes} - {"None"}))
             raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, f"commit: {codes_seen or 'cancelled'}")

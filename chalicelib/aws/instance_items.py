@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from chalicelib.aws import verdict_items
+from chalicelib.aws import history_items, verdict_items
 from chalicelib.aws.items import Milliseconds, Value, from_item, from_ms, to_ms
 from chalicelib.model.claims import (
     AndroidPackage,
@@ -128,7 +128,8 @@ def platform_of(instance: Instance) -> str:
 
 def to_values(instance: Instance) -> dict[str, Value]:
     """Every attribute but the key; but what phones have no part in, the risk metric and the note of a block; and but
-    the verdict of Google Play's, which only a submission that brings one moves (aws/verdict_items.py)."""
+    the verdict of Google Play's, which only a submission that brings one moves (aws/verdict_items.py), and the history,
+    which grows by marks (aws/history_items.py)."""
     values: dict[str, Value] = {
         "v": _VERSION,
         "app": instance.app,
@@ -152,7 +153,8 @@ def to_values(instance: Instance) -> dict[str, Value]:
 
 def read_instance(item: Mapping[str, Any], *, jkt: str) -> Instance:
     """Raises Malfunction(STORE_UNAVAILABLE) unless `item` is exactly an instance whose key has the thumbprint `jkt`."""
-    stored: _StoredAndroid | _StoredApple = from_item(item, _StoredAndroid | _StoredApple, of="instance")
+    apart, history = history_items.split(item)
+    stored: _StoredAndroid | _StoredApple = from_item(apart, _StoredAndroid | _StoredApple, of="instance")
     try:
         kept = _kept_evidence(stored)
     except ValueError as error:  # msgspec.DecodeError is one
@@ -172,6 +174,7 @@ def read_instance(item: Mapping[str, Any], *, jkt: str) -> Instance:
         attested_at=from_ms(stored.attested_at),
         app_attest=app_attest,
         blocked=stored.blocked,
+        history=history,
     )
     if instance.jkt != jkt or stored.id != instance_key(jkt):
         raise _not_of_its_form()

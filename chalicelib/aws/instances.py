@@ -2,19 +2,23 @@
 
     instance#<jkt>           app, platform, key, kept evidence, times, blocked;
                              Android: Google Play's last verdict, where there is one;
-                             Apple: App Attest key, counter, validation, risk metric
+                             Apple: App Attest key, counter, validation, risk metric;
+                             history: aws/history_items.py
     app_attest#<key id>      jkt
     receipt#<key id>         what the risk metric comes from: aws/receipts.py
 
 Nothing here is deleted or expires: a block, a counter and the tie of two keys must outlive silence.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import receipts, verdict_items
+from chalicelib.aws import history_items, receipts, verdict_items
 from chalicelib.aws.errors import answering
+from chalicelib.aws.history_items import HistoryUpdate
 from chalicelib.aws.instance_items import app_attest_key, instance_key, read_instance, to_values
 from chalicelib.aws.items import Value, to_item
+from chalicelib.model.history import HistoryMark
 from chalicelib.model.instances import Instance
 from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import MalfunctionReason
@@ -22,7 +26,7 @@ from chalicelib.service.ports import InstanceChange, KeptReceipt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
 
 _SAME_APP_AND_PLATFORM = "app = :app AND platform = :platform AND blocked = :not_blocked"
 _SAME_APP_ATTEST_KEY = "app_attest_key = :app_attest_key"
@@ -60,34 +64,39 @@ class DynamoInstances:
         instance: Instance,
         receipt: KeptReceipt | None,
         play_integrity: KeptPlayIntegrity | None,
+        mark: HistoryMark | None,
     ) -> "list[TransactWriteItemTypeDef]":
         """The conditional writes of `change`, as `InstanceChange` states them, for a transaction."""
         brought = {} if play_integrity is None else verdict_items.to_values(play_integrity)
+        history = history_items.update_of(mark, standing=instance.history)
         match change:
             case InstanceChange.ENROL:
                 kept = [] if receipt is None else [receipts.enrolment_write(receipt, table=self._table)]
-                return self._enrolment(instance, brought) + kept
+                return self._enrolment(instance, brought, history) + kept
             case InstanceChange.RENEW if instance.app_attest is None:
-                return [self._android_renewal(instance, brought)]
+                return [self._android_renewal(instance, brought, history)]
             case InstanceChange.RENEW:
-                return [self._apple_renewal(instance)]
+                return [self._apple_renewal(instance, history)]
 
-    def _enrolment(self, instance: Instance, brought: dict[str, Value]) -> "list[TransactWriteItemTypeDef]":
+    def _enrolment(
+        self, instance: Instance, brought: dict[str, Value], history: HistoryUpdate
+    ) -> "list[TransactWriteItemTypeDef]":
         values = to_values(instance) | brought
         same = [_SAME_APP_AND_PLATFORM]
         if instance.app_attest is not None:
             same.append(_SAME_APP_ATTEST_KEY)
-        sets = [
-            f"{name} = if_not_exists({name}, :{name})" if name in _KEPT_FROM_THE_FIRST else f"{name} = :{name}"
-            for name in values
-        ]
+        if history.condition is not None:
+            same.append(history.condition)
+        sets = {
+            name: f"if_not_exists({name}, :{name})" if name in _KEPT_FROM_THE_FIRST else f":{name}" for name in values
+        }
         put: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"id": instance_key(instance.jkt)}),
-                "UpdateExpression": "SET " + ", ".join(sets),
+                "UpdateExpression": _update(sets, history),
                 "ConditionExpression": f"{_FREE} OR ({' AND '.join(same)})",
-                "ExpressionAttributeValues": to_item({**_placeholders(values), ":not_blocked": False}),
+                "ExpressionAttributeValues": _values(values, history),
             }
         }
         if instance.app_attest is None:
@@ -102,47 +111,51 @@ class DynamoInstances:
         }
         return [put, tie]
 
-    def _android_renewal(self, instance: Instance, brought: dict[str, Value]) -> "TransactWriteItemTypeDef":
+    def _android_renewal(
+        self, instance: Instance, brought: dict[str, Value], history: HistoryUpdate
+    ) -> "TransactWriteItemTypeDef":
         values = to_values(instance)
-        key = to_item({"id": instance_key(instance.jkt)})
-        looked_at = {name: values[name] for name in ("app", "platform")}
-        if not brought:
-            return {
-                "ConditionCheck": {
-                    "TableName": self._table,
-                    "Key": key,
-                    "ConditionExpression": _SAME_APP_AND_PLATFORM,
-                    "ExpressionAttributeValues": to_item({**_placeholders(looked_at), ":not_blocked": False}),
-                }
-            }
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": key,
-                "UpdateExpression": _set(brought),
-                "ConditionExpression": _SAME_APP_AND_PLATFORM,
-                "ExpressionAttributeValues": to_item({**_placeholders(brought | looked_at), ":not_blocked": False}),
-            }
-        }
+        # `v`: an update sets something, and the form that an item is written in is what this one says anew.
+        moved = {"v": values["v"], **brought}
+        return self._renewal(instance, moved, ("app", "platform"), [_SAME_APP_AND_PLATFORM], history)
 
-    def _apple_renewal(self, instance: Instance) -> "TransactWriteItemTypeDef":
+    def _apple_renewal(self, instance: Instance, history: HistoryUpdate) -> "TransactWriteItemTypeDef":
         values = to_values(instance)
-        looked_at = {name: values[name] for name in ("app", "platform", "app_attest_key")}
         moved = {name: values[name] for name in _MOVED_BY_ASSERTION}
+        conditions = [_SAME_APP_AND_PLATFORM, _SAME_APP_ATTEST_KEY, _COUNTER_RISES]
+        return self._renewal(instance, moved, ("app", "platform", "app_attest_key"), conditions, history)
+
+    def _renewal(
+        self,
+        instance: Instance,
+        moved: dict[str, Value],
+        looked_at: tuple[str, ...],
+        conditions: list[str],
+        history: HistoryUpdate,
+    ) -> "TransactWriteItemTypeDef":
+        values = to_values(instance)
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"id": instance_key(instance.jkt)}),
-                "UpdateExpression": _set(moved),
-                "ConditionExpression": f"{_SAME_APP_AND_PLATFORM} AND {_SAME_APP_ATTEST_KEY} AND {_COUNTER_RISES}",
-                "ExpressionAttributeValues": to_item({**_placeholders(moved | looked_at), ":not_blocked": False}),
+                "UpdateExpression": _update({name: f":{name}" for name in moved}, history),
+                "ConditionExpression": " AND ".join([*conditions, *filter(None, [history.condition])]),
+                "ExpressionAttributeValues": _values(moved | {name: values[name] for name in looked_at}, history),
             }
         }
 
 
-def _set(values: dict[str, Value]) -> str:
-    return "SET " + ", ".join(f"{name} = :{name}" for name in values)
+def _update(sets: Mapping[str, str], history: HistoryUpdate) -> str:
+    assigned = {**sets, **{name: f":{name}" for name in history.sets}}
+    clauses = ["SET " + ", ".join(f"{name} = {value}" for name, value in assigned.items())]
+    if history.counts:
+        clauses.append("ADD " + ", ".join(f"{name} :one" for name in history.counts))
+    if history.removes:
+        clauses.append("REMOVE " + ", ".join(history.removes))
+    return " ".join(clauses)
 
 
-def _placeholders(values: dict[str, Value]) -> dict[str, Value]:
-    return {f":{name}": value for name, value in values.items()}
+def _values(values: dict[str, Value], history: HistoryUpdate) -> "dict[str, AttributeValueTypeDef]":
+    placeholders = {f":{name}": value for name, value in (values | dict(history.sets)).items()}
+    counted: dict[str, Value] = {":one": 1} if history.counts else {}
+    return to_item({**placeholders, **history.values, **counted, ":not_blocked": False})

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Value = str | int | bytes | bool | Mapping[str, "Value"]
 
 # Since 1970, up to the year 9999, where datetime ends: a stored time beyond it is none of ours.
-Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]
+LATEST_MS = 253_402_300_800_000
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=LATEST_MS)]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -1,9 +1,10 @@
 """One installed copy of an app with its attested key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.model.claims import KeptEvidence
+from chalicelib.model.history import History
 from chalicelib.model.keys import EcPublicJwk
 
 
@@ -27,6 +28,7 @@ class Instance:
     attested_at: datetime
     app_attest: AppAttestKey | None = None
     blocked: bool = False
+    history: History = field(default_factory=History)
 
     @property
     def jkt(self) -> str:

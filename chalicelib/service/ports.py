@@ -1,6 +1,6 @@
 """What use cases ask of the world. `chalicelib.aws` and `chalicelib.vendors` implement these; tests may too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chalicelib.model.claims import AppleEnvironment, KeptRiskMetric
 from chalicelib.model.descriptor import Purpose, TokenKind
+from chalicelib.model.history import HistoryMark
 from chalicelib.model.instances import Instance
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.outcome import Refused, Unavailable
@@ -76,6 +77,8 @@ class InstanceChange(Enum):
     stored counter is lower than the new one. It moves what an assertion says anew: validation, `attested_at` and the
     counter. Of an Android instance it moves nothing but a verdict of Google Play's that came with it: nothing else is
     newer than what stands, which a concurrent enrolment may have renewed.
+    Both leave the mark of the judgement in the instance's history, provided that an instance which stands has room for
+    one more attestation in its hour.
     """
 
     ENROL = "enrol"
@@ -103,10 +106,28 @@ class KeptReceipt:
 MAX_KEPT_RECEIPT = 16_384
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentCount:
+    """One more enrolment in the hour of `at`, of what `keyed_hash` stands for. `limit`: the most in that hour; None:
+    it is counted and no more."""
+
+    keyed_hash: str
+    at: datetime
+    limit: int | None
+
+
+class EnrolmentCounters(Protocol):
+    """Enrolments by hour, of what stands behind keyed hashes. They are counted by the commit of an enrolment."""
+
+    def read(self, hashes: Sequence[str]) -> tuple[int, ...]:
+        """One consistent read of all of them, in their order. Raises Malfunction(STORE_UNAVAILABLE)."""
+
+
 class CommitOutcome(Enum):
     DONE = "done"
     LOST = "lost"  # another worker answered, or the hold was taken over
     INSTANCE_CONFLICT = "instance_conflict"  # the instance's condition failed while the hold was good
+    ENROLMENT_LIMIT = "enrolment_limit"  # a count of enrolments stood at its limit, and nothing else was in the way
 
 
 class ChallengeStore(Protocol):
@@ -137,9 +158,12 @@ class ChallengeStore(Protocol):
         change: tuple[InstanceChange, Instance] | None,
         receipt: KeptReceipt | None = None,
         play_integrity: KeptPlayIntegrity | None = None,
+        mark: HistoryMark | None = None,
+        enrolments: Sequence[EnrolmentCount] = (),
     ) -> CommitOutcome:
         """One transaction: `done` with the answer, the instance moved, the next challenge put.
 
+        `mark`: what the judgement leaves in the instance's history. `enrolments`: what an enrolment is counted as.
         `receipt`: of an instance that enrols, kept with it. One that stands and may still be exchanged is not replaced.
         `play_integrity`: what the submission of an Android instance brought, kept with it. Without it the verdict that
         stands is not touched, whatever `change` has: a concurrent submission may have brought a newer one.

@@ -69,6 +69,15 @@ def test_members_that_apple_adds_to_the_ending_are_reported(forge):
     assert verified.validation.unknown_members == ("apple_later_01", "apple_later_02")
 
 
+@pytest.mark.parametrize("value", [True, None, 0.5, [[[[[1]]]]], {"a": {"b": {"c": {}}}}])
+def test_what_an_unknown_member_of_the_ending_holds_is_not_minded(forge, value):
+    verified = verify(forge.Attestation(ending=cbor2.dumps({**IOS_27_ENDING, "apple_later_01": value})))
+    assert isinstance(verified, VerifiedAppleAttestation)
+    assert verified.validation == AppleValidation(
+        validation_category=4, bundle_version="1", unknown_members=("apple_later_01",)
+    )
+
+
 def test_any_receipt_will_do_here(forge):
     for receipt in (b"", b"a receipt"):
         verified = verify(forge.Attestation(statement={"receipt": receipt}))

@@ -31,6 +31,7 @@ _BUNDLE_VERSION: Final = "apple_bundle_version_01"
 
 # Bounds of ours: the genuine ending has 63 bytes and two members.
 _MAX_ENDING_BYTES: Final = 1_024
+_MAX_ENDING_DEPTH: Final = 8
 _MAX_MEMBERS: Final = 16
 _MAX_NAME_CHARACTERS: Final = 64
 _MAX_VERSION_CHARACTERS: Final = 64
@@ -101,28 +102,32 @@ def _cose_key(data: bytes) -> tuple[bytes, int]:
 def _ending(data: bytes, offset: int) -> AppleValidation:
     if offset == len(data):
         return AppleValidation(validation_category=None, bundle_version=None)
-    members = cbor.loads(data[offset:], max_bytes=_MAX_ENDING_BYTES)
+    # Apple signs it and may add to it in any release: what an unknown name holds is not for us to mind, or the next iOS
+    # would lock everybody out, as the one of 2026 did elsewhere.
+    members = cbor.loads(data[offset:], max_bytes=_MAX_ENDING_BYTES, max_depth=_MAX_ENDING_DEPTH, simple=True)
     if not isinstance(members, dict) or len(members) > _MAX_MEMBERS:
         raise Malformed("authenticator data: the ending is not one small map")
     # Names are text: a map with integer keys is a second COSE key, not an ending.
     names = [name for name in members if isinstance(name, str) and len(name) <= _MAX_NAME_CHARACTERS]
     if len(names) != len(members):
         raise Malformed("authenticator data: a name in the ending is not a short text")
-    category = members.get(_VALIDATION_CATEGORY)
-    version = members.get(_BUNDLE_VERSION)
-    if version is not None and (not isinstance(version, str) or len(version) > _MAX_VERSION_CHARACTERS):
-        raise Malformed("authenticator data: the bundle version is not a short text")
     return AppleValidation(
-        validation_category=None if category is None else _category(category),
-        bundle_version=version,
+        validation_category=_category(members[_VALIDATION_CATEGORY]) if _VALIDATION_CATEGORY in members else None,
+        bundle_version=_version(members[_BUNDLE_VERSION]) if _BUNDLE_VERSION in members else None,
         unknown_members=tuple(sorted(set(names) - {_VALIDATION_CATEGORY, _BUNDLE_VERSION})),
     )
+
+
+def _version(value: cbor.CborValue) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_VERSION_CHARACTERS:
+        raise Malformed("authenticator data: the bundle version is not a short text")
+    return value
 
 
 def _category(value: cbor.CborValue) -> int:
     """A UInt32. Apple's page describes an integer; the objects (its own sample, 2026-04) hold 4 bytes, low first."""
     if isinstance(value, bytes) and len(value) == 4:
         return int.from_bytes(value, "little")
-    if isinstance(value, int) and 0 <= value < 1 << 32:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32:
         return value
     raise Malformed("authenticator data: the validation category is not 32 bits")

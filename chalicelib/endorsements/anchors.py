@@ -100,3 +100,5 @@ def _spki(block: bytes) -> bytes:
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except UnsupportedAlgorithm as error:
         raise ValueError("a trust anchor has a key of an unknown kind") from error
+    except x509.InvalidVersion as error:  # no ValueError, unlike all else that does not load
+        raise ValueError("a trust anchor's certificate is of an unknown version") from error

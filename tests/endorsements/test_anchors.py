@@ -1,5 +1,6 @@
 """Trust anchors are keys, told apart by their exact bytes."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from assay_toolkit.simulator import roots
 from chalicelib.endorsements.anchors import AnchorSet, TrustAnchor, anchors_from_pem
 from chalicelib.endorsements.google_roots import AOSP_SOFTWARE_SPKI_SHA256, GOOGLE_ANCHORS
 
@@ -17,6 +19,12 @@ has_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the shared vector
 def public_key(encoding=Encoding.PEM):
     key = ec.derive_private_key(7, ec.SECP256R1()).public_key()
     return key.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+def certificate_of_version(number):
+    genuine = base64.b64decode(b"".join(roots.ANDROID_ROOT_PEM.splitlines()[1:-1]))
+    other = genuine.replace(bytes.fromhex("a003020102"), bytes.fromhex("a0030201") + bytes([number]), 1)
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(other) + b"-----END CERTIFICATE-----\n"
 
 
 def test_a_public_key():
@@ -58,8 +66,9 @@ def test_more_anchors_than_are_ever_tried_are_refused_when_the_set_is_made():
         b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
         public_key() + b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        certificate_of_version(14),
     ],
-    ids=["empty", "text", "broken certificate", "private key", "one broken of two"],
+    ids=["empty", "text", "broken certificate", "private key", "one broken of two", "version 15"],
 )
 def test_what_does_not_load_is_not_left_out(pem):
     with pytest.raises(ValueError, match=r"."):

@@ -48,6 +48,6 @@ def _one_certificate(data: bytes) -> bytes:
     if _PEM in data:
         try:
             return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise ArtefactUnusable("holds a certificate that cannot be read") from error
     return read_certificate(data).public_bytes(Encoding.DER)

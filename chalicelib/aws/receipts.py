@@ -21,7 +21,7 @@ import msgspec
 
 from chalicelib.aws.errors import answering
 from chalicelib.aws.instance_items import instance_key
-from chalicelib.aws.items import Value, from_item, from_ms, to_item, to_ms
+from chalicelib.aws.items import Milliseconds, Value, from_item, from_ms, to_item, to_ms
 from chalicelib.model.claims import AppleEnvironment, KeptRiskMetric
 from chalicelib.model.keys import EcPublicJwk, b64url
 from chalicelib.model.reasons import MalfunctionReason
@@ -63,7 +63,7 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     key_y: _Bytes32
     receipt: bytes
     due_for: str
-    due_at: int
+    due_at: Milliseconds
 
 
 class _Due(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class _Due(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
 
     id: str
     due_for: str
-    due_at: int
+    due_at: Milliseconds
 
 
 def enrolment_write(kept: KeptReceipt, *, table: str) -> "TransactWriteItemTypeDef":

@@ -20,7 +20,7 @@ def results():
 
 
 def test_every_file_of_cases_is_about_the_baseline():
-    assert FILES == sorted((BASELINE.parent / "cases").glob("*.yaml"))
+    assert sorted((BASELINE.parent / "cases").glob("*.yaml")) == FILES
 
 
 def test_every_verdict_is_the_expected_one(results):

@@ -256,7 +256,7 @@ def test_the_publisher_updates_what_is_in_force_and_replaces_it_never(template):
         for action in as_list(statement["Action"]):
             keys[action] = [value["dynamodb:LeadingKeys"] for value in statement.get("Condition", {}).values()]
     assert keys.pop("dynamodb:UpdateItem") == [["active"], "false"]
-    assert keys.pop("dynamodb:PutItem") == [["document#*", "history#*"], "false"]
+    assert keys.pop("dynamodb:PutItem") == [["document#*", "history#*", "cases#*"], "false"]
     tables = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
     assert set(keys) == tables | {"s3:GetObject", "s3:PutObject"}
 

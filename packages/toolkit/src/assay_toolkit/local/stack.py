@@ -18,6 +18,7 @@ from assay_toolkit.local.checkout import ROOT
 from assay_toolkit.local.clock import ShiftableClock
 from assay_toolkit.local.template import tables
 from assay_toolkit.policy import compile_policy
+from assay_toolkit.policy_cases import cases_about, compile_cases
 from assay_toolkit.register import AudienceKeys, compile_register
 from assay_toolkit.simulator.play_integrity import CLASSIC_SECRET
 from assay_toolkit.simulator.roots import ANDROID_ROOT_PEM, APPLE_RECEIPT_ROOT_PEM, APPLE_ROOT_PEM
@@ -26,6 +27,7 @@ from chalicelib.api import application, observability
 from chalicelib.aws.clock import SystemRandomness
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.policy_cases import CASES_KIND, PolicyCases
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +42,7 @@ _EMPTY_STATUS_LIST: Final = b'{"entries":{}}'
 # Also Google's format: a list of PEM certificates.
 _ROOTS: Final = json.dumps([ANDROID_ROOT_PEM.decode("ascii")]).encode()
 _NO_KEYS: Final[AudienceKeys] = {}
+_BASELINE: Final = Path(ROOT, "policies", "baseline.yaml")
 _DEMO_PLAY: Final = "demo-bank-play-integrity"  # the name of a secret, as policies/apps/demo-bank.yaml has it
 
 
@@ -105,6 +108,8 @@ def local_stack(
                 clock=clock,
             )
             _put_checkout_in_force(documents, audience_keys)
+            # So that this policy can be gone back to: without cases that hold, none is put in force by `assay policy`.
+            _keep_cases(documents, PolicyCases(dynamodb, configuration["ASSAY_DOCUMENTS_TABLE"]))
             _keep_secret(_DEMO_PLAY, {"classic": CLASSIC_SECRET, "standard": stand_ins.service_account})
             app = _app(configuration, clock, log)
             publish_keys(app)
@@ -169,8 +174,13 @@ def _configuration(*, issuer: str, bucket: str, key_arn: str, vendors_origin: st
 def _put_checkout_in_force(documents: Documents, audience_keys: AudienceKeys) -> None:
     apps = sorted(Path(ROOT, "policies", "apps").glob("*.yaml"))
     put_in_force(documents, kind="apps", body=compile_register(apps, audience_keys=audience_keys))
-    put_in_force(documents, kind="policy", body=compile_policy(Path(ROOT, "policies", "baseline.yaml")))
+    put_in_force(documents, kind="policy", body=compile_policy(_BASELINE))
     put_in_force(documents, kind="google_status", body=_EMPTY_STATUS_LIST)
+
+
+def _keep_cases(documents: Documents, cases_of: PolicyCases) -> None:
+    cases = documents.put(kind=CASES_KIND, body=compile_cases(cases_about(_BASELINE)))
+    cases_of.link(policy=documents.active()["policy"].digest, cases=cases)
 
 
 # https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html

@@ -136,9 +136,12 @@ class _Actor:
         jkt = self.phone.jkt if self.phone else None
         member, value = ("reference", self._reference) if self._reference else ("jkt", jkt)
         records = self._stage.records(member, value) if value else []
-        if not records:
+        # A discarded judgement left no answer: the one that did has its own record, which may stand before it where a
+        # slow store answered a commit's second attempt.
+        answered = [record for record in records if record["outcome"] != "discarded"]
+        if not answered:
             return Said()
-        last = records[-1]
+        last = answered[-1]
         if last["outcome"] == "refused":
             return Said(tier="refused", reasons=(last["refusal"],))
         return Said(tier=last["tier"], reasons=tuple(last.get("reasons", ())), evidence=tuple(last["formats"]))

@@ -113,7 +113,20 @@ def add(
         raise click.ClickException(f"{store.shown(path)} {error}") from error
     except CannotEdit as error:
         raise click.ClickException(f"{store.shown(path)}: {error}; change it by hand") from error
+    _remind_of_versions(draft.file, found)
     _write(path, draft, person, is_new=existing is None)
+
+
+def _remind_of_versions(file: AppFile, found: AndroidArtefact | AppleArtefact) -> None:
+    """Which checks a version must run is not in the artefact, so that no version is listed from it."""
+    member, number = (
+        ("android_version_code", found.version_code)
+        if isinstance(found, AndroidArtefact)
+        else ("apple_bundle_version", found.build)
+    )
+    listed = [version.get(member) for version in file.value.get("versions", [])]
+    if listed and number not in listed:
+        click.echo(f"  `versions` has no entry with {member} {number}: phones with it owe every check of the others.")
 
 
 def _head(name: str, path: Path) -> AppFile:

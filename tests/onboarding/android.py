@@ -1,6 +1,7 @@
 """APKs and AABs written from the formats' documents, with nothing of the readers'."""
 
 import base64
+import copy
 import datetime as dt
 import hashlib
 import io
@@ -42,6 +43,12 @@ class Owner:
         self.public_key = self.key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+
+    def with_key_of(self, other):
+        """The certificate of one and the key of another."""
+        forged = copy.copy(self)
+        forged.key = other.key
+        return forged
 
     @property
     def algorithm(self):

@@ -1,15 +1,23 @@
 """docs/onboarding.md does what it says: its commands, over the local stack, in the order of the page."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from assay_rp.confidential import ConfidentialKeys
+from assay_rp.tokens import Tier
 from assay_toolkit.local.stack import local_stack
+from assay_toolkit.simulator.client import PhoneClient
+from assay_toolkit.simulator.key_description import KeyParameters
+from assay_toolkit.simulator.phone import AndroidPhone
 from tests.onboarding import android, apple
 from tests.onboarding.android import V2, V3, Signature
 
@@ -80,6 +88,18 @@ def test_without_what_the_artefacts_said_no_phone_comes_in(shell):
     shell(first)
     assert "ear_status affirming" not in shell(re.sub(r"\$SIGNER", "c3" * 32, simulate[0]))
     assert "evidence-refused" in shell(re.sub(r"\$APP_ID", "ZZZZZZZZZZ.com.example.onboarded", simulate[1]), code=1)
+
+
+def test_the_key_that_was_made_opens_the_verdict(stack, shell, tmp_path, owners):
+    shell(BLOCKS[0])
+    parameters = KeyParameters(package_name=android.PACKAGE, signature_digests=(bytes.fromhex(owners.bank.digest),))
+    phone = AndroidPhone(app="bank", audience="https://payments.bank.example", parameters=parameters)
+    with httpx.Client(base_url=stack.url) as service:
+        token = PhoneClient(phone=phone, service=service).enrol().token
+    claims = jwt.decode(token, options={"verify_signature": False})
+    private = json.loads((tmp_path / "payments-key.json").read_text(encoding="utf-8"))
+    verdict = ConfidentialKeys([private]).open(claims["assay_verdict"], jti=claims["jti"])
+    assert verdict.tier is Tier.AFFIRMING
 
 
 def test_every_option_is_on_the_page(shell):

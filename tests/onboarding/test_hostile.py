@@ -3,9 +3,11 @@
 import contextlib
 import hashlib
 import io
+import os
 import plistlib
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -258,6 +260,10 @@ HOSTILE = {
     "a JAR signed with SHA-1": (lambda: jar(digest=hashes.SHA1()), "without a SHA-2 digest"),  # noqa: S303 - refused
     "a JAR's digest that is no base64": (lambda: jar(manifest_digest="*" * 44), "without a SHA-2 digest"),
     "a JAR that names no digest of its manifest": (lambda: jar(entry_digest="AAAA"), "without a SHA-2 digest"),
+    "a JAR's certificate pasted in": (
+        lambda: android.jar_signed(APK_ENTRIES, BANK.with_key_of(STRANGER)),
+        "by none of the certificates",
+    ),
     "a JAR's certificate missing": (
         lambda: android.archive({**APK_ENTRIES, "META-INF/CERT.SF": b""}),
         "a part is missing",
@@ -319,6 +325,14 @@ def test_what_is_not_there_or_no_file(tmp_path):
     for path in (tmp_path / "nowhere.apk", tmp_path):
         with pytest.raises(ArtefactUnusable, match="cannot be read"):
             read_artefact(path)
+
+
+def test_a_pipe():
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(ArtefactUnusable, match="a pipe"):
+        read_artefact(Path(f"/dev/fd/{reading}"))
+    os.close(reading)
 
 
 def test_no_byte_of_a_signed_apk_can_be_changed(written):

@@ -72,17 +72,14 @@ class Archive:
     def read(self, name: str, *, most: int) -> bytes:
         """The contents of an entry of at most `most` bytes."""
         with self.stream(name, most=most) as stream:
-            data = stream.read(most + 1)
-        if len(data) > most:
-            raise ArtefactUnusable(_too_large(most))
-        return data
+            return stream.read()
 
     @contextmanager
     def stream(self, name: str, *, most: int) -> Iterator[IO[bytes]]:
-        """The same piece by piece. The bound is on what the directory claims: the caller reads no further."""
+        """The same piece by piece. The bound is on the size that the directory states, and `zipfile` unpacks no more."""
         entry = self._entries[name]
         if entry.file_size > most:
-            raise ArtefactUnusable(_too_large(most))
+            raise ArtefactUnusable(f"has an entry larger than {most} bytes where one has to be read")
         if entry.flag_bits & 1:
             raise ArtefactUnusable("has an encrypted entry where one has to be read")
         if entry.orig_filename != entry.filename:
@@ -102,11 +99,9 @@ def opened(path: Path) -> Iterator[Archive]:
     except OSError as error:
         raise ArtefactUnusable(f"cannot be read: {error.strerror}") from error
     with file:
+        if not file.seekable():
+            raise ArtefactUnusable("cannot be read: it is a pipe, and its end comes first")
         yield Archive(file)
-
-
-def _too_large(most: int) -> str:
-    return f"has an entry larger than {most} bytes where one has to be read"
 
 
 def _layout(file: BinaryIO) -> Layout:

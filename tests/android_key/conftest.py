@@ -131,6 +131,7 @@ class AttestKey:
     challenge: bytes = b"of last month"
     attestation_level: int = 1
     key_level: int = 1
+    attestation_version: int = 300
     software: dict = field(default_factory=lambda: SOFTWARE)
     hardware: dict = field(default_factory=lambda: {**HARDWARE, 1: tlv("31", integer(7))})
     described: bool = True
@@ -169,6 +170,7 @@ class Evidence:
     root_dates: tuple = (NOW - timedelta(days=1), NOW + timedelta(days=1))
     leaf_signer: str = "attestation"
     attest_key: "AttestKey | None" = None
+    attestation: x509.BasicConstraints | None = None
     authority: x509.BasicConstraints | None = field(
         default_factory=lambda: x509.BasicConstraints(ca=True, path_length=None)
     )
@@ -216,6 +218,7 @@ class Evidence:
             challenge=stated.challenge,
             attestation_level=stated.attestation_level,
             key_level=stated.key_level,
+            attestation_version=stated.attestation_version,
             software=stated.software,
             hardware=stated.hardware,
             with_description=stated.described,
@@ -238,7 +241,9 @@ class Evidence:
             builder = builder.add_extension(
                 x509.UnrecognizedExtension(KEY_DESCRIPTION, self.key_description()), critical=False
             )
-        authority = {2: self.authority, 3: x509.BasicConstraints(ca=True, path_length=None)}.get(index)
+        authority = {1: self.attestation, 2: self.authority, 3: x509.BasicConstraints(ca=True, path_length=None)}.get(
+            index
+        )
         if authority is not None:
             builder = builder.add_extension(authority, critical=True)
         if index in self.provisioning_in:

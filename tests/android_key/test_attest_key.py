@@ -146,13 +146,19 @@ class TestAttacker:
         )
         assert outcome.reason is Reason.CHAIN_EXTENDED
 
-    @pytest.mark.parametrize("index", [1, 2, 3])
+    @pytest.mark.parametrize("index", [1, 2])
     def test_a_description_further_up(self, reason_of_attest_key, index):
         assert reason_of_attest_key({"description_in": (index,)}) is Reason.CHAIN_EXTENDED
 
     def test_a_second_certificate_that_describes_nothing(self, reason_of_attest_key):
         """Then it claims to be the phone's attestation key, and what is above it an authority."""
-        assert reason_of_attest_key(described=False) is Reason.CHAIN_SIGNATURE
+        assert reason_of_attest_key(described=False) is Reason.CHAIN_EXTENDED
+
+    @pytest.mark.parametrize("version", [1, 4, 99])
+    def test_one_of_before_the_purpose_was(self, reason_of_attest_key, version):
+        """7 has meant nothing to a Keymaster: what such a key may sign is not known."""
+        assert reason_of_attest_key(attestation_version=version) is Reason.CHAIN_EXTENDED
+        assert reason_of_attest_key({"attestation_version": version}) is Reason.CHAIN_EXTENDED
 
     def test_one_that_the_batch_key_did_not_sign(self, reason_of_attest_key):
         assert reason_of_attest_key(signer="somebody") is Reason.CHAIN_SIGNATURE
@@ -167,7 +173,12 @@ class TestAttacker:
             now=kit.NOW,
             admit_attest_keys=True,
         )
-        assert outcome.reason is Reason.CHAIN_EXTENDED
+        assert outcome.reason is Reason.CHAIN_LENGTH
+
+
+def test_of_the_first_keymint(through):
+    claims = through({"attestation_version": 100}, attestation_version=100).verify(admit_attest_keys=True)
+    assert isinstance(claims, VerifiedAndroidKey)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from chalicelib.model.claims import VerifiedAndroidKey
 from chalicelib.model.outcome import Refused
 from chalicelib.model.reasons import RefusalReason as Reason
 from chalicelib.verifiers.android_key import chain
-from chalicelib.verifiers.codec import public_keys
+from chalicelib.verifiers.codec import der, public_keys
 
-# docs/wire.md: certificates in one x5c; and what an AnchorSet takes.
+# docs/wire.md: certificates in one x5c; those below the root that any phone has; and what an AnchorSet takes.
 CERTIFICATES = 10
+LINKS = 5
 ANCHORS = 64
 
 
@@ -54,48 +55,69 @@ def anchors(kit):
 
 
 @pytest.fixture
-def long_chain(make, kit):
-    """As many certificates as a body may have, each signed by the next, the last by the root, which is not sent."""
-    leaf, attestation, *_ = make().x5c()
-    lower = [kit.key("intermediate"), *(kit.key(f"authority {n}") for n in range(CERTIFICATES - 3))]
-    upper = [*lower[1:], kit.key("root", "P-384")]
-    name = x509.Name([x509.NameAttribute(*entry) for entry in kit.FACTORY_NAME])
-    authorities = [
-        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=subject.public_key())
-        .serial_number(1)
-        .not_valid_before(kit.NOW - timedelta(days=1))
-        .not_valid_after(kit.NOW + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(issuer, hashes.SHA256())
-        .public_bytes(Encoding.DER)
-        for subject, issuer in zip(lower, upper, strict=True)
-    ]
-    return (leaf, attestation, *authorities)
+def authorities(kit):
+    """So many, each signed by the next, the last by the root; the lowest has certified the phone's attestation key."""
+
+    def authorities(count):
+        lower = [kit.key("intermediate"), *(kit.key(f"authority {n}") for n in range(count - 1))]
+        upper = [*lower[1:], kit.key("root", "P-384")]
+        name = x509.Name([x509.NameAttribute(*entry) for entry in kit.REMOTE_NAME])
+        return tuple(
+            x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=subject.public_key())
+            .serial_number(1)
+            .not_valid_before(kit.NOW - timedelta(days=1))
+            .not_valid_after(kit.NOW + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(issuer, hashes.SHA256())
+            .public_bytes(Encoding.DER)
+            for subject, issuer in zip(lower, upper, strict=True)
+        )
+
+    return authorities
+
+
+@pytest.fixture
+def long_chain(make, kit, authorities):
+    """The longest that a phone has: through an ATTEST_KEY, remotely provisioned. The root is not sent."""
+    leaf, attest_key, attestation, *_ = make(attest_key=kit.AttestKey()).x5c()
+    return (leaf, attest_key, attestation, *authorities(2))
 
 
 def outcome_of(kit, x5c, anchors):
-    return kit.verify(kit.SubmittedAndroidKey(x5c=tuple(x5c)), challenge=kit.CHALLENGE, anchors=anchors, now=kit.NOW)
+    return kit.verify(
+        kit.SubmittedAndroidKey(x5c=tuple(x5c)),
+        challenge=kit.CHALLENGE,
+        anchors=anchors,
+        now=kit.NOW,
+        admit_attest_keys=True,
+    )
 
 
 class TestSignatureChecks:
     def test_of_the_longest_chain_that_verifies(self, kit, work, anchors, long_chain):
-        assert len(long_chain) == CERTIFICATES
+        assert len(long_chain) == LINKS
         assert isinstance(outcome_of(kit, long_chain, anchors), VerifiedAndroidKey)
         # Each anchor once for the last certificate, and one for each of the others.
-        assert work["signatures"] == ANCHORS + CERTIFICATES - 1
+        assert work["signatures"] == ANCHORS + LINKS - 1
 
     def test_no_body_costs_more(self, kit, work, anchors, long_chain):
         """The same with a forged leaf, so that all of it is done in vain."""
         forged = bytearray(long_chain[0])
         forged[-1] ^= 1
         assert isinstance(outcome_of(kit, (bytes(forged), *long_chain[1:]), anchors), Refused)
-        assert work["signatures"] == ANCHORS + CERTIFICATES - 1
+        assert work["signatures"] == ANCHORS + LINKS - 1
 
     def test_of_a_chain_that_no_root_signed(self, make, kit, work, anchors):
         leaf, attestation, intermediate, _ = make(root="foreign").x5c()
-        outcome = outcome_of(kit, (leaf, attestation, *[intermediate] * (CERTIFICATES - 2)), anchors)
+        outcome = outcome_of(kit, (leaf, attestation, *[intermediate] * (LINKS - 2)), anchors)
         assert outcome.reason is Reason.CHAIN_ROOT_UNKNOWN
         assert work["signatures"] == ANCHORS
+
+    def test_none_for_more_certificates_than_a_phone_has(self, make, kit, work, anchors, authorities):
+        leaf, attestation, *_ = make().x5c()
+        outcome = outcome_of(kit, (leaf, attestation, *authorities(CERTIFICATES - 2)), anchors)
+        assert outcome.reason is Reason.CHAIN_EXTENDED
+        assert work == Counter()
 
     def test_of_a_chain_under_a_copied_root(self, make, kit, work, anchors):
         genuine, forged = make().x5c(), make(root="foreign").x5c()
@@ -131,11 +153,12 @@ class TestSignatureChecks:
 
     def test_a_wrong_challenge_costs_the_reading_of_one_certificate(self, make, kit, anchors, monkeypatch):
         read = []
-        real = chain.read_certificate
-        monkeypatch.setattr(chain, "read_certificate", lambda data: read.append(1) or real(data))
+        for name in ("read_certificate", "read_undated_certificate", "read_spki"):
+            real = getattr(chain, name)
+            monkeypatch.setattr(chain, name, lambda data, name=name, real=real: read.append(name) or real(data))
         outcome = outcome_of(kit, make(challenge=bytes(32)).x5c(), anchors)
         assert outcome.reason is Reason.KEY_DESCRIPTION_CHALLENGE
-        assert len(read) == 1
+        assert read == ["read_undated_certificate"]
 
 
 def _tlv(kit, tag, *parts):
@@ -231,16 +254,33 @@ class TestSizes:
         tbs = kit.to_be_signed(subject_spki=kit.spki(kit.key("leaf", "P-256")), extensions=extensions)
         return kit.signed(tbs, kit.key("whoever"))
 
-    @pytest.mark.parametrize(("count", "reason"), [(11, Reason.CHAIN_LENGTH), (10, Reason.CHAIN_ROOT_UNKNOWN)])
+    @pytest.mark.parametrize(("count", "reason"), [(11, Reason.CHAIN_LENGTH), (10, None)])
     def test_of_a_chain(self, make, kit, anchors, count, reason):
-        leaf, attestation, intermediate, _ = make(root="foreign").x5c()
-        assert outcome_of(kit, (leaf, attestation, *[intermediate] * (count - 2)), anchors).reason is reason
+        """With its root in as many certificates as there is room for."""
+        *below, root = make().x5c()
+        outcome = outcome_of(kit, (*below, *[root] * (count - len(below))), anchors)
+        assert getattr(outcome, "reason", None) is reason
 
-    @pytest.mark.parametrize(("count", "verifies"), [(32, True), (33, False)])
-    def test_of_the_extensions(self, make, kit, anchors, count, verifies):
+    @pytest.mark.parametrize(("count", "verifies"), [(16, True), (17, False)])
+    @pytest.mark.parametrize("relatives", [True, False])
+    def test_of_a_name(self, make, kit, anchors, count, verifies, relatives):
+        """As so many relative names of one attribute, or as one of so many."""
+        attribute = kit.tlv("30", bytes.fromhex("0603550405") + kit.tlv("0c", b"0"))
+        name = kit.tlv("31", attribute) * count if relatives else kit.tlv("31", attribute * count)
+        tbs = kit.to_be_signed(subject_spki=kit.spki(kit.key("attestation")), subject=kit.tlv("30", name))
+        x5c = list(make().x5c())
+        x5c[1] = kit.signed(tbs, kit.key("intermediate"))
+        assert isinstance(outcome_of(kit, x5c, anchors), VerifiedAndroidKey) is verifies
+
+    @pytest.mark.parametrize("written_out", [True, False])
+    @pytest.mark.parametrize(("count", "verifies"), [(16, True), (17, False)])
+    def test_of_the_extensions(self, make, kit, anchors, count, verifies, written_out):
         evidence = make()
         others = [
-            kit.extension(kit.x509.ObjectIdentifier(f"1.2.3.{number}"), b"\x05\x00") for number in range(count - 1)
+            kit.extension(
+                kit.x509.ObjectIdentifier(f"1.2.3.{number}"), b"\x05\x00", critical=b"\x01\x01\x00" * written_out
+            )
+            for number in range(count - 1)
         ]
         extensions = kit.extension(kit.KEY_DESCRIPTION, evidence.key_description()) + b"".join(others)
         tbs = kit.to_be_signed(subject_spki=kit.spki(kit.key("leaf", "P-256")), extensions=extensions)
@@ -270,6 +310,48 @@ class TestSizes:
         stated = kit.tlv("30", kit.tlv("31", packages) + kit.tlv("31", kit.tlv("04", bytes(32))))
         outcome = make(software={709: kit.tlv("04", stated)}).verify()
         assert isinstance(outcome, VerifiedAndroidKey) is verifies
+
+
+class TestParsing:
+    """Counted where DER is taken apart, which is what a body can ask for most of."""
+
+    @pytest.fixture
+    def decoded(self, monkeypatch):
+        """How often, by the outcome of some chain."""
+
+        def decoded(x5c, kit, anchors):
+            count, real = [], der.decode
+            with monkeypatch.context() as patch:
+                patch.setattr(der, "decode", lambda *args, **kwargs: count.append(1) or real(*args, **kwargs))
+                outcome_of(kit, x5c, anchors)
+            return len(count)
+
+        return decoded
+
+    def test_of_the_busiest_certificates(self, make, kit, anchors, decoded):
+        """Certificates of the largest size, full of what is taken apart one by one: less than four times a phone's."""
+        genuine = make().x5c()
+        named = kit.tlv("31", kit.tlv("30", bytes.fromhex("060355040c") + kit.tlv("0c", b"")))
+        written_out = b"".join(
+            kit.extension(kit.x509.ObjectIdentifier(f"1.2.3.{number}"), b"", critical=b"\x01\x01\x00")
+            for number in range(15)
+        )
+        for extensions, names in ((written_out, 16), (written_out, 500), (written_out * 20, 16)):
+            tbs = kit.to_be_signed(
+                subject_spki=kit.spki(kit.key("attestation")),
+                subject=kit.tlv("30", named * names),
+                extensions=extensions,
+            )
+            busy = kit.signed(tbs, kit.key("intermediate"))
+            chain_of_them = (genuine[0], *[busy] * (CERTIFICATES - 2), genuine[-1])
+            assert decoded(chain_of_them, kit, anchors) < 4 * decoded(genuine, kit, anchors)
+
+    def test_of_the_busiest_key_description(self, make, kit):
+        """64 values in a member; more are not taken apart."""
+        values = {count: kit.tlv("30", kit.tlv("05", b"") * count) for count in (63, 64, 3000)}
+        outcomes = {count: make(hardware={**kit.HARDWARE, 999: value}).verify() for count, value in values.items()}
+        assert isinstance(outcomes[63], VerifiedAndroidKey)
+        assert outcomes[64].reason is outcomes[3000].reason is Reason.KEY_DESCRIPTION_MALFORMED
 
 
 def test_nesting_is_not_followed(make, kit):

@@ -313,7 +313,7 @@ CERTIFICATES = {
     "two signature algorithms, the other outside": (of_another_algorithm("2a8648ce3d040303", inside=False), MALFORMED),
     "signed with SHA-384, in words": (of_another_algorithm("2a8648ce3d040303"), CHAIN),
     "signed with SHA-1, in words": (of_another_algorithm("2a8648ce3d0401"), MALFORMED),
-    "signed with RSA, in words": (of_another_algorithm("2a864886f70d01010b"), MALFORMED),
+    "signed with RSA, in words": (of_another_algorithm("2a864886f70d01010b"), CHAIN),
     "signed with ECDSA of no hash": (of_another_algorithm("2a8648ce3d0402"), MALFORMED),
     "no signature": (signature(b""), CHAIN),
     "signature of zeros": (signature(bytes.fromhex("3006020100020100")), CHAIN),

@@ -20,13 +20,17 @@ from chalicelib.verifiers.codec.public_keys import PublicKey
 
 _ATTEST_KEY: Final = 7  # KeyPurpose.aidl
 _GENERATED: Final = 0  # KeyOrigin.aidl
+# The attestation version of KeyMint 1, which the purpose came with. To what is older, 7 is a number without a meaning:
+# nothing is known of what such a key may sign.
+# Source: https://source.android.com/docs/security/features/keystore/attestation#keydescription-fields
+_KEY_MINT_1: Final = 100
 
 
 def check(attest_key: KeyDescription, *, key: PublicKey, leaf: KeyDescription) -> None:
     """Raises Refusal. `attest_key` describes the second certificate, and `key` is what that certificate holds.
 
     1. It lives in hardware, and in the same as the key that it attests: KeyMint attests with no other instance's key.
-    2. It was generated there, and may attest and nothing else.
+    2. It was generated there, and may attest and nothing else, by the word of a KeyMint that knows this purpose.
     3. It is the key that its certificate holds.
     4. Both keys are of one phone in one state, and of one app. The boot hash, patch levels and the app's version may
        differ: the phone and the app are updated while the key stays.
@@ -40,6 +44,8 @@ def check(attest_key: KeyDescription, *, key: PublicKey, leaf: KeyDescription) -
     if _levels(attest_key) != _levels(leaf):
         raise Refusal(RefusalReason.CHAIN_EXTENDED, "attested by a key of another security level")
     # 2
+    if min(attest_key.attestation_version, leaf.attestation_version) < _KEY_MINT_1:
+        raise Refusal(RefusalReason.CHAIN_EXTENDED, "attested by a key of before KeyMint")
     if attest_key.purposes != (_ATTEST_KEY,):
         raise Refusal(RefusalReason.CHAIN_EXTENDED, "attested by a key that may do more than attest")
     if attest_key.origin != _GENERATED:

@@ -10,6 +10,7 @@ from chalicelib.verifiers.codec.errors import Malformed
 
 _MAX_MEMBERS: Final = 64  # the schema has 39 members; genuine lists at most 20
 _MAX_SET: Final = 32
+_MAX_VALUES: Final = 64  # in one member; genuine ones hold at most 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class AuthorizationList:
 
 
 def read_authorization_list(value: der.Tlv, *, field: str) -> AuthorizationList:
-    """Tags once each, every one wrapping exactly one value. Raises Malformed.
+    """Tags once each, every one wrapping exactly one value, in DER whether it is read or not. Raises Malformed.
 
     Tolerated: tags that do not ascend (X.680 section 8.6 wants it); Google's own verifier notes and accepts them.
     """
@@ -57,7 +58,8 @@ def read_authorization_list(value: der.Tlv, *, field: str) -> AuthorizationList:
         tag = der.explicit_tag(member, field=field)
         if tag in values:
             raise Malformed(f"{field} has tag {tag} twice")
-        values[tag] = der.one(bytes(member.data), field=_field(tag))
+        values[tag] = wrapped = der.one(bytes(member.data), field=_field(tag))
+        der.check_well_formed(wrapped, field=_field(tag), max_values=_MAX_VALUES)
     return AuthorizationList(values)
 
 

@@ -8,14 +8,14 @@ keys always say so (https://github.com/android/keyattestation, ConstraintConfig.
 from typing import Final
 
 from chalicelib.model.claims import SecurityLevel
-from chalicelib.verifiers.codec.x509 import Certificate, attributes
+from chalicelib.verifiers.codec.x509 import UndatedCertificate, attributes
 
 _TITLE: Final = "2.5.4.12"
 _ORGANIZATION: Final = "2.5.4.10"
 _LEVELS: Final = {b"TEE": SecurityLevel.TRUSTED_ENVIRONMENT, b"StrongBox": SecurityLevel.STRONGBOX}
 
 
-def certified_level(attestation: Certificate) -> SecurityLevel | None:
+def certified_level(attestation: UndatedCertificate) -> SecurityLevel | None:
     """The weakest that the subject names; None where it names none. Raises Malformed where the subject is no name."""
     named = [_LEVELS.get(value) for oid, value in attributes(attestation.subject) if oid in {_TITLE, _ORGANIZATION}]
     return min((level for level in named if level is not None), default=None)

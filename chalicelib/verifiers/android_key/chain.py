@@ -29,16 +29,32 @@ from chalicelib.verifiers.codec.public_keys import (
     read_public_key,
     signature_algorithm,
 )
-from chalicelib.verifiers.codec.x509 import BASIC_CONSTRAINTS_OID, Certificate, read_certificate
+from chalicelib.verifiers.codec.x509 import (
+    BASIC_CONSTRAINTS_OID,
+    Certificate,
+    UndatedCertificate,
+    read_certificate,
+    read_spki,
+    read_undated_certificate,
+)
 
-# docs/wire.md, section 4. Genuine chains have four or five certificates of at most 2,570 bytes.
+# docs/wire.md, section 4. Genuine chains have four or five certificates of at most 2,570 bytes; with an ATTEST_KEY and
+# every certificate of the root nine.
 _MAX_CERTIFICATES: Final = 10
 _MAX_CERTIFICATE_BYTES: Final = 8192
 # A leaf and whoever signed it: a leaf alone is never signed by the phone's attestation key.
 _MIN_CERTIFICATES: Final = 2
 
-# Paths of certificates above an attestation, each of one to nine, remembered with all the shorter ones it ends in: some
-# 4 KB a phone's. A factory batch shares one path among 100,000 phones, remote provisioning its upper half among all.
+# Certification authorities between a phone's attestation key and the root. In the factory, the vendor's intermediate
+# has certified the batch's key; remotely, one of Google's authorities the other (Droid CA2, Droid CA3), and that one
+# the phone's key. Google's verifier counts them as well, and takes what is of neither kind for a factory's.
+# Source: https://github.com/android/keyattestation, provider/KeyAttestationCertPathValidator.kt
+_AUTHORITIES: Final = {Provisioning.FACTORY: 1, Provisioning.REMOTE: 2, Provisioning.UNKNOWN: 1}
+# Below the root: the attested key, an ATTEST_KEY, the phone's attestation key, and its authorities.
+_MAX_LINKS: Final = 3 + max(_AUTHORITIES.values())
+
+# Paths of certificates above an attestation, each remembered with all the shorter ones it ends in: some 4 KB a
+# phone's. A factory batch shares one path among 100,000 phones, remote provisioning its upper half among all.
 _REMEMBERED_PATHS: Final = 256
 
 # RFC 5280 section 4.2: a critical extension that is not understood refuses the certificate. These are read here, or
@@ -49,6 +65,11 @@ _UNDERSTOOD_CRITICAL: Final = frozenset(
         PROVISIONING_INFO_OID,
         "2.5.29.15",  # keyUsage: genuine attestation keys lack keyCertSign
         BASIC_CONSTRAINTS_OID,
+        "2.5.29.31",  # cRLDistributionPoints: revocation is by Google's status list
+        "2.5.29.32",  # certificatePolicies: no policy is asked for
+        "2.5.29.35",  # authorityKeyIdentifier: the signature says which key it was
+        # Not nameConstraints, which would have names compared, and not extKeyUsage, of which a critical one says that
+        # the key is for something else. Genuine ones are neither critical nor anywhere but on batch keys.
     }
 )
 
@@ -58,25 +79,26 @@ class UnverifiedLink:
     """A certificate, the key that it holds and how it is signed. Two are the same when their bytes are."""
 
     encoded: bytes
-    certificate: Certificate = field(compare=False)
+    certificate: UndatedCertificate = field(compare=False)
     key: PublicKey = field(compare=False)
     algorithm: SignatureAlgorithm = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedChain:
-    """`links`: leaf first, *without* the root.
+    """`links`: leaf first, *without* the root. `issuers`: the certificates of all but the first.
 
     `root`: the pinned key that the phone named by sending its certificate; None: it sent none, and any of `anchors` may
     have signed the last link. They are no more than an `AnchorSet` takes, and each is tried once.
     """
 
     links: tuple[UnverifiedLink, ...]
+    issuers: tuple[Certificate, ...]
     anchors: AnchorSet
     root: TrustAnchor | None
 
     @property
-    def certificates(self) -> tuple[Certificate, ...]:
+    def certificates(self) -> tuple[UndatedCertificate, ...]:
         return tuple(link.certificate for link in self.links)
 
 
@@ -88,29 +110,27 @@ def check_sizes(unverified_x5c: Sequence[bytes]) -> None:
         raise Malformed(f"a certificate is larger than {_MAX_CERTIFICATE_BYTES} bytes")
 
 
-def read_link(data: bytes) -> Certificate:
-    """One certificate of the chain, by structure alone. Raises Malformed."""
-    certificate = read_certificate(data)
-    if any(entry.critical and entry.oid not in _UNDERSTOOD_CRITICAL for entry in certificate.extensions):
-        raise Malformed("a certificate has a critical extension that is not understood")
+def read_leaf(data: bytes) -> UndatedCertificate:
+    """The first certificate, by structure alone. Raises Malformed.
+
+    Its serial number and dates are the app's choice, or the phone's clock: nothing is decided by them.
+    """
+    certificate = read_undated_certificate(data)
+    _check_understood(certificate)
     return certificate
 
 
-def end_at_root(
-    certificates: tuple[Certificate, ...], *, encoded: Sequence[bytes], anchors: AnchorSet
-) -> UnverifiedChain:
-    """Find the pinned key that the chain ends at, and the keys and algorithms on the way. Raises Refusal.
+def read_chain(leaf: UndatedCertificate, *, unverified_x5c: Sequence[bytes], anchors: AnchorSet) -> UnverifiedChain:
+    """The certificates up to the first pinned key, with their keys and algorithms. Raises Refusal, Malformed.
 
     The first certificate is never the root, whatever key it holds: somebody has to have signed it. A root's
-    certificates may follow each other, as two of three recorded ATTEST_KEY chains have all four of Google's: they are
-    one pinned key, and nothing but that key is taken from any of them.
+    certificates may follow each other, as two of three recorded ATTEST_KEY chains have all four of Google's, and so may
+    one that another root signed: the lowest pinned key is the root, nothing but the key is taken from its certificate,
+    and nothing but pinned keys may stand behind it.
     """
-    at = next((at for at, found in enumerate(certificates) if at and anchors.by_spki(found.spki)), len(certificates))
-    below, above = certificates[:at], certificates[at:]
-    root = anchors.by_spki(above[0].spki) if above else None
-    if any(certificate.spki != above[0].spki for certificate in above):
-        raise Refusal(RefusalReason.CHAIN_LENGTH, "certificates follow the root")
-    if root is None and hashlib.sha256(certificates[-1].spki).hexdigest() in AOSP_SOFTWARE_SPKI_SHA256:
+    issuers, root = _issuers(unverified_x5c, anchors=anchors)
+    last = issuers[-1] if issuers else leaf
+    if root is None and hashlib.sha256(last.spki).hexdigest() in AOSP_SOFTWARE_SPKI_SHA256:
         raise Refusal(RefusalReason.CHAIN_ROOT_SOFTWARE)
     try:
         links = tuple(
@@ -120,7 +140,7 @@ def end_at_root(
                 key=read_public_key(certificate.spki),
                 algorithm=signature_algorithm(certificate.signature_algorithm),
             )
-            for data, certificate in zip(encoded, below, strict=False)
+            for data, certificate in zip(unverified_x5c, (leaf, *issuers), strict=False)
         )
         if root is not None:
             read_public_key(root.spki)
@@ -130,32 +150,78 @@ def end_at_root(
         raise Refusal(RefusalReason.CHAIN_ROOT_UNKNOWN, "no trusted root can have signed it")
     if not all(fits(issuer.key, link.algorithm) for link, issuer in pairwise(links)):
         raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a signature is of another kind than its issuer's key")
-    return UnverifiedChain(links=links, anchors=anchors, root=root)
+    return UnverifiedChain(links=links, issuers=issuers, anchors=anchors, root=root)
 
 
-def check_authorities(certificates: tuple[Certificate, ...], *, attested_by: int) -> None:
-    """Raises Refusal, Malformed. Whatever signs another signer is a certification authority, in its bounds.
+def _issuers(
+    unverified_x5c: Sequence[bytes], *, anchors: AnchorSet
+) -> tuple[tuple[Certificate, ...], TrustAnchor | None]:
+    """What stands between the first certificate and the root. Raises Refusal, Malformed.
+
+    More than any phone has are not read: only who extends a chain has them.
+    """
+    issuers: list[Certificate] = []
+    for at, data in enumerate(unverified_x5c[1:], start=1):
+        root = anchors.by_spki(read_spki(data))
+        if root is not None:
+            if any(anchors.by_spki(read_spki(behind)) is None for behind in unverified_x5c[at + 1 :]):
+                raise Refusal(RefusalReason.CHAIN_LENGTH, "certificates follow the root")
+            return tuple(issuers), root
+        if at >= _MAX_LINKS:
+            raise Refusal(RefusalReason.CHAIN_EXTENDED, "more certificates than a phone has")
+        certificate = read_certificate(data)
+        _check_understood(certificate)
+        issuers.append(certificate)
+    return tuple(issuers), None
+
+
+def _check_understood(certificate: UndatedCertificate) -> None:
+    if any(entry.critical and entry.oid not in _UNDERSTOOD_CRITICAL for entry in certificate.extensions):
+        raise Malformed("a certificate has a critical extension that is not understood")
+
+
+def check_authorities(chain: UnverifiedChain, *, attested_by: int, provisioning: Provisioning) -> None:
+    """Raises Refusal, Malformed. As many authorities as this kind of phone has, and each of them may be one.
 
     `attested_by`: where the phone's own attestation key stands. It signs attestations and nothing else; genuine ones
-    state cA FALSE, or nothing. All that stands above it is the vendor's, and every genuine one states cA TRUE. RFC 5280
-    does not count self-issued certificates against the path length; here they count, as names are not compared.
+    state cA FALSE, nothing, or cA TRUE. All that stands above it is the vendor's, and every genuine one states cA TRUE.
+
+    Counted from the root, because what the root's owner certified is the one thing that an app cannot choose: a key
+    that the phone made can sign a certificate of any contents, and its own may look like an attestation key's, as apps
+    choose subjects. It always makes the chain longer. A shorter one is nobody's extension.
+
+    RFC 5280 does not count self-issued certificates against the path length; here all that state cA TRUE count, as
+    names are not compared.
     """
-    for below, certificate in enumerate(certificates[attested_by + 1 :], start=1):
+    above = chain.certificates[attested_by + 1 :]
+    if len(above) > _AUTHORITIES[provisioning]:
+        if chain.root is None:  # the last may be a root of somebody else's: then that is the reason
+            anchor_of(chain.links[-1:], anchors=chain.anchors, root=None)
+        raise Refusal(RefusalReason.CHAIN_EXTENDED, "more authorities than this kind of phone has")
+    below = int(_may_be_authority(chain.certificates[attested_by]))
+    for certificate in above:
         allowed = certificate.authority_over()
         if allowed is None or below > allowed:
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, "a certificate signs another signer and may not")
+        below += 1
 
 
-def check_dates(
-    certificates: tuple[Certificate, ...], *, attested_by: int, provisioning: Provisioning, now: datetime
-) -> None:
+def _may_be_authority(attestation: UndatedCertificate) -> bool:
+    """Unless it says no, or nothing, in DER. It is not asked to be one, so that what it says is no ground to refuse."""
+    try:
+        return attestation.authority_over() is not None
+    except Malformed:
+        return True
+
+
+def check_dates(issuers: Sequence[Certificate], *, provisioning: Provisioning, now: datetime) -> None:
     """Raises Refusal. Both ends of a validity period belong to it (RFC 5280 section 4.1.2.5).
 
-    The dates below the attestation key's are the phone's own clock's, and the root's are those of a certificate, not of
-    the pinned key: they are ignored. Factory keys cannot be renewed in a phone that was sold, so their certificates may
-    be expired; remotely provisioned ones live for weeks and may not.
+    `issuers`: from the phone's attestation key on, without the root. The dates below are the phone's own clock's, and
+    the root's are those of a certificate, not of the pinned key: they are ignored. Factory keys cannot be renewed in a
+    phone that was sold, so their certificates may be expired; remotely provisioned ones live for weeks and may not.
     """
-    for certificate in certificates[attested_by:]:
+    for certificate in issuers:
         if now < certificate.not_before:
             raise Refusal(RefusalReason.CHAIN_EXPIRED, "an intermediate is not yet valid")
         if provisioning is not Provisioning.FACTORY and now > certificate.not_after:
@@ -168,9 +234,8 @@ def check_signatures(chain: UnverifiedChain, *, attested_by: int) -> TrustAnchor
     From the root down, so that a chain made up under a copied root costs one signature check. What the vendor signed is
     remembered, what the phone signed never: any app can have its phone make more of that.
     """
-    remembered = min(attested_by, len(chain.links) - 1)  # a leaf directly below the root is the root's own word
-    anchor = anchor_of(chain.links[remembered:], anchors=chain.anchors, root=chain.root)
-    for index in range(remembered - 1, -1, -1):
+    anchor = anchor_of(chain.links[attested_by:], anchors=chain.anchors, root=chain.root)
+    for index in range(attested_by - 1, -1, -1):
         if not _signed(chain.links[index], chain.links[index + 1].key):
             raise Refusal(RefusalReason.CHAIN_SIGNATURE, f"certificate {index}")
     return anchor

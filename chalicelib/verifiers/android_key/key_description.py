@@ -137,15 +137,14 @@ def _model(hardware: AuthorizationList) -> AndroidModel | None:
 
 
 def _property(hardware: AuthorizationList, tag: int) -> str | None:
+    """None as well for text that is too long or no UTF-8: it is the maker's own, and no rule needs it."""
     stated = hardware.octets(tag)
-    if stated is None:
+    if stated is None or len(stated) > _MAX_PROPERTY_BYTES:
         return None
-    if len(stated) > _MAX_PROPERTY_BYTES:
-        raise Malformed("a name of the phone's model is too long")
     try:
         return stated.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Malformed("a name of the phone's model is not UTF-8") from error
+    except UnicodeDecodeError:
+        return None
 
 
 def _root_of_trust(value: der.Tlv) -> RootOfTrust:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.model.claims import Provisioning
-from chalicelib.verifiers.codec.x509 import Certificate, attributes
+from chalicelib.verifiers.codec.x509 import UndatedCertificate, attributes
 
 PROVISIONING_INFO_OID: Final = "1.3.6.1.4.1.11129.2.1.30"
 
@@ -20,7 +20,7 @@ _ORGANIZATION: Final = "2.5.4.10"
 _COMMON_NAME: Final = "2.5.4.3"
 
 
-def provisioning_of(chain: Sequence[Certificate]) -> Provisioning:
+def provisioning_of(chain: Sequence[UndatedCertificate]) -> Provisioning:
     """`chain`: leaf first, without the root. Raises Malformed where a name is none.
 
     Asked of what stands directly under the root, which only the root's owner can choose; UNKNOWN is treated as strictly

@@ -21,8 +21,8 @@ from chalicelib.verifiers.android_key.chain import (
     check_dates,
     check_signatures,
     check_sizes,
-    end_at_root,
-    read_link,
+    read_chain,
+    read_leaf,
 )
 from chalicelib.verifiers.android_key.key_description import (
     KEY_DESCRIPTION_OID,
@@ -35,7 +35,7 @@ from chalicelib.verifiers.android_key.provisioning import PROVISIONING_INFO_OID,
 from chalicelib.verifiers.android_key.refusal import Refusal
 from chalicelib.verifiers.codec.errors import Malformed
 from chalicelib.verifiers.codec.public_keys import KeyKind, PublicKey, is_loadable
-from chalicelib.verifiers.codec.x509 import Certificate
+from chalicelib.verifiers.codec.x509 import UndatedCertificate
 
 # Where the phone's own attestation key stands, leaf first: next to the leaf, or above the app's ATTEST_KEY.
 _DIRECTLY: Final = 1
@@ -43,6 +43,9 @@ _THROUGH_ATTEST_KEY: Final = 2
 
 # A statement as EAT (CBOR), which early drafts of KeyMint had: not read.
 _EAT_OID: Final = "1.3.6.1.4.1.11129.2.1.25"
+# Samsung's own statement (Knox attestation), which its phones write beside Android's: not read.
+_KNOX_OID: Final = "1.3.6.1.4.1.236.11.3.23.7"
+_OTHER_STATEMENTS: Final = (_EAT_OID, _KNOX_OID)
 
 
 def verify(
@@ -66,6 +69,8 @@ def verify(
        how many certificates the phone was issued) are not read: no rule uses them yet.
     6. The key description stands in the first certificate and nowhere else, and is well-formed. With
        `admit_attest_keys` it may stand in the second as well, when that holds an ATTEST_KEY of the same app and phone.
+       Above, nothing says that the phone attested it, and there are as many authorities as provisioning makes: a key
+       that the phone made, whatever its certificate looks like, would be one more.
     7. Its data are consistent and the expected ones:
        a. the challenge is ours,
        b. attestation and key come from hardware, and from no better one than the vendor certified,
@@ -89,23 +94,21 @@ def _verify(
     """Raises Refusal; Malformed is of a certificate."""
     # 3a, as far as 6 and 7a want it
     check_sizes(submitted.x5c)
-    leaf = read_link(submitted.x5c[0])
+    leaf = read_leaf(submitted.x5c[0])
     # 6 and 7a
     description = _description(leaf)
     if not challenge or description.challenge != challenge:
         raise Refusal(RefusalReason.KEY_DESCRIPTION_CHALLENGE)
 
     # 3a, and the cheap parts of 3b and 3c
-    certificates = (leaf, *(read_link(data) for data in submitted.x5c[1:]))
-    chain = end_at_root(certificates, encoded=submitted.x5c, anchors=anchors)
+    chain = read_chain(leaf, unverified_x5c=submitted.x5c, anchors=anchors)
+    certificates = chain.certificates
     # 5 and 6. Google says: take the description nearest to the root, and ignore later ones. We refuse a chain that has
     # later ones: whoever extends a chain is not to be enrolled.
-    attested_by = _attested_by(
-        certificates, admit_attest_keys=admit_attest_keys and len(chain.links) > _THROUGH_ATTEST_KEY
-    )
+    attested_by = _attested_by(certificates, admit_attest_keys=admit_attest_keys)
     _check_provisioning_info(certificates, attested_by=attested_by)
-    check_authorities(chain.certificates, attested_by=attested_by)
-    provisioning = provisioning_of(chain.certificates)
+    provisioning = provisioning_of(certificates)
+    check_authorities(chain, attested_by=attested_by, provisioning=provisioning)
     attestation = certificates[attested_by]
 
     # 7b
@@ -125,7 +128,7 @@ def _verify(
         attest_key.check(_description(certificates[1]), key=chain.links[1].key, leaf=description)
 
     # 3c
-    check_dates(chain.certificates, attested_by=attested_by, provisioning=provisioning, now=now)
+    check_dates(chain.issuers[attested_by - 1 :], provisioning=provisioning, now=now)
     anchor = check_signatures(chain, attested_by=attested_by)
     if not is_loadable(key):
         raise Refusal(RefusalReason.CHAIN_KEY_UNSUPPORTED, "the attested key is not a key of its kind")
@@ -139,23 +142,29 @@ def _verify(
     )
 
 
-def _attested_by(certificates: tuple[Certificate, ...], *, admit_attest_keys: bool) -> int:
-    """Where the phone's own attestation key stands. Raises Refusal."""
+def _attested_by(certificates: tuple[UndatedCertificate, ...], *, admit_attest_keys: bool) -> int:
+    """Where the phone's own attestation key stands: below the root, and what it is. Raises Refusal."""
     described = [index for index, certificate in enumerate(certificates) if certificate.extension(KEY_DESCRIPTION_OID)]
     if described == [0]:
-        return _DIRECTLY
-    if admit_attest_keys and described == [0, 1]:
-        return _THROUGH_ATTEST_KEY
-    raise Refusal(RefusalReason.CHAIN_EXTENDED)
+        attested_by = _DIRECTLY
+    elif admit_attest_keys and described == [0, 1]:
+        attested_by = _THROUGH_ATTEST_KEY
+    else:
+        raise Refusal(RefusalReason.CHAIN_EXTENDED)
+    if len(certificates) <= attested_by:
+        raise Refusal(RefusalReason.CHAIN_LENGTH, "no attestation key between the phone's and the root")
+    if any(certificate.extension(oid) for certificate in certificates[attested_by:] for oid in _OTHER_STATEMENTS):
+        raise Refusal(RefusalReason.CHAIN_EXTENDED, "attested by a key that the phone attested in another form")
+    return attested_by
 
 
-def _check_provisioning_info(certificates: tuple[Certificate, ...], *, attested_by: int) -> None:
+def _check_provisioning_info(certificates: tuple[UndatedCertificate, ...], *, attested_by: int) -> None:
     for index, certificate in enumerate(certificates):
         if index != attested_by and certificate.extension(PROVISIONING_INFO_OID):
             raise Refusal(RefusalReason.CHAIN_EXTENDED, "provisioning information is not beside the attestation key")
 
 
-def _description(certificate: Certificate) -> KeyDescription:
+def _description(certificate: UndatedCertificate) -> KeyDescription:
     extension = certificate.extension(KEY_DESCRIPTION_OID)
     if extension is None:
         form = "it has the EAT form" if certificate.extension(_EAT_OID) else ""

@@ -20,10 +20,14 @@ _BOOLEAN: Final = b"\x01"
 _OCTET_STRING: Final = b"\x04"
 _INTEGER: Final = b"\x02"
 _ENUMERATED: Final = b"\x0a"
+_NULL: Final = b"\x05"
 
 # X.690 section 8.1.2.4: a leading octet whose five low bits are all ones announces a tag number above 30.
 _HIGH_TAG: Final = 0x1F
 _CONTEXT_CONSTRUCTED: Final = 0xA0
+_CONSTRUCTED: Final = 0x20
+_UNIVERSAL: Final = 0x00
+_CLASS: Final = 0xC0
 _MAX_INTEGER_BYTES: Final = 9  # KeyMint's integers are 64 bits, without a sign; a longer one fits no column either
 
 _Shape = TypeVar("_Shape")
@@ -79,12 +83,12 @@ def explicit_tag(value: Tlv, *, field: str) -> int:
     return number
 
 
-def integer(value: Tlv, *, field: str) -> int:
-    return _signed(value, tag=_INTEGER, field=field)
+def integer(value: Tlv, *, field: str, max_octets: int = _MAX_INTEGER_BYTES) -> int:
+    return _signed(value, tag=_INTEGER, field=field, max_octets=max_octets)
 
 
 def enumerated(value: Tlv, *, field: str) -> int:
-    return _signed(value, tag=_ENUMERATED, field=field)
+    return _signed(value, tag=_ENUMERATED, field=field, max_octets=_MAX_INTEGER_BYTES)
 
 
 def octets(value: Tlv, *, field: str) -> bytes:
@@ -105,11 +109,36 @@ def boolean(value: Tlv, *, field: str) -> bool:
     return value.data[0] != 0
 
 
-def _signed(value: Tlv, *, tag: bytes, field: str) -> int:
+def check_well_formed(value: Tlv, *, field: str, max_values: int) -> None:
+    """That a value which no shape describes is DER to its last octet. Raises Malformed.
+
+    Tags, lengths, integers in the fewest octets, BOOLEANs of one and NULLs of none, strings in one piece. At most
+    `max_values` values in one another and beside each other.
+    """
+    unread, seen = [value], 0
+    while unread:
+        value = unread.pop()
+        seen += 1
+        if seen > max_values:
+            raise Malformed(f"{field} has too many values")
+        first = value.tag_bytes[0]
+        if first & _CONSTRUCTED:
+            if first & _CLASS == _UNIVERSAL and value.tag_bytes not in {SEQUENCE, SET}:
+                raise Malformed(f"{field} has a string in pieces")
+            unread += members(value, tag=value.tag_bytes, field=field)
+        elif value.tag_bytes in {_INTEGER, _ENUMERATED}:
+            _signed(value, tag=value.tag_bytes, field=field, max_octets=len(value.data))
+        elif value.tag_bytes == _BOOLEAN:
+            boolean(value, field=field)
+        elif value.tag_bytes == _NULL and value.data:
+            raise Malformed(f"{field} has a NULL of something")
+
+
+def _signed(value: Tlv, *, tag: bytes, field: str, max_octets: int) -> int:
     contents = bytes(value.data)
     if value.tag_bytes != tag:
         raise Malformed(f"{field} has another type")
-    if not 1 <= len(contents) <= _MAX_INTEGER_BYTES:
+    if not 1 <= len(contents) <= max_octets:
         raise Malformed(f"{field} is empty or too large")
     number = int.from_bytes(contents, "big", signed=True)
     if len(contents) > 1 and -(1 << (8 * len(contents) - 9)) <= number < 1 << (8 * len(contents) - 9):

@@ -28,8 +28,8 @@ class KeyKind(Enum):
 class SignatureAlgorithm(Enum):
     """Those that genuine chains are signed with. The value: AlgorithmIdentifiers in DER that mean it."""
 
-    # RFC 4055 section 5: parameters are NULL.
-    RSA_SHA256 = (bytes.fromhex("300d06092a864886f70d01010b0500"),)
+    # RFC 4055 section 5: parameters are NULL, and a reader must take them left out. Whatever is written is signed.
+    RSA_SHA256 = (bytes.fromhex("300d06092a864886f70d01010b0500"), bytes.fromhex("300b06092a864886f70d01010b"))
     # RFC 5758 section 3.2: no parameters. Seven StrongBox leaves of 2018 to 2020 have NULL in ecdsa-with-SHA256.
     ECDSA_SHA256 = (bytes.fromhex("300a06082a8648ce3d040302"), bytes.fromhex("300c06082a8648ce3d0403020500"))
     ECDSA_SHA384 = (bytes.fromhex("300a06082a8648ce3d040303"),)

@@ -17,8 +17,12 @@ from chalicelib.verifiers.codec.errors import Malformed
 BASIC_CONSTRAINTS_OID: Final = "2.5.29.19"  # RFC 5280 section 4.2.1.9
 
 _V3: Final = 2
-_MAX_SERIAL: Final = 1 << 159  # RFC 5280 section 4.1.2.2: positive, at most 20 octets
-_MAX_EXTENSIONS: Final = 32  # genuine certificates have at most six
+_MAX_SERIAL_OCTETS: Final = 20  # RFC 5280 section 4.1.2.2, where it is positive too
+_MAX_EXTENSIONS: Final = 16  # genuine certificates have at most six on Android, ten at Apple
+_MAX_ATTRIBUTES: Final = 16  # of a name; genuine ones have at most five
+_VERSION: Final = b"\xa0"
+_TIMES: Final = frozenset({b"\x17", b"\x18"})  # UTCTime, GeneralizedTime
+_SPKI_AT: Final = 5  # the field of a TBSCertificate, after a version that is left out in v1
 _UNLIMITED: Final = 1 << 16
 
 
@@ -46,10 +50,10 @@ class _Extension:
 class _TbsFields:
     # Unique identifiers (tags 1 and 2) are not declared, hence refused: no vendor writes them since X.509 v3.
     version: Annotated[int, asn1.Explicit(0)]
-    serial: int
+    serial: asn1.TLV
     signature_algorithm: asn1.TLV
     issuer: asn1.TLV
-    validity: _Validity
+    validity: asn1.TLV
     subject: asn1.TLV
     spki: asn1.TLV
 
@@ -80,15 +84,17 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """What one certificate states; nothing of it is verified. `bytes` fields are DER, header included."""
+class UndatedCertificate:
+    """What one certificate states; nothing of it is verified. `bytes` fields are DER, header included.
+
+    Serial number and dates are not judged: `serial` is any number, and the dates stay unread.
+    """
 
     tbs: bytes
     serial: int
     issuer: bytes
     subject: bytes
-    not_before: datetime
-    not_after: datetime
+    validity: bytes
     spki: bytes
     extensions: tuple[Extension, ...]
     signature_algorithm: bytes
@@ -111,28 +117,64 @@ class Certificate:
         return next((extension for extension in self.extensions if extension.oid == oid), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(UndatedCertificate):
+    """One whose serial number and dates are as RFC 5280 wants them."""
+
+    not_before: datetime
+    not_after: datetime
+
+
 def read_certificate(data: bytes) -> Certificate:
     """A v3 certificate with nothing after it. Raises Malformed."""
+    read = read_undated_certificate(data)
+    if not 0 < read.serial < 1 << (8 * _MAX_SERIAL_OCTETS - 1):
+        raise Malformed("the certificate's serial number is not positive, or longer than 20 octets")
+    validity = der.decode(_Validity, read.validity, field="validity")
+    return Certificate(
+        tbs=read.tbs,
+        serial=read.serial,
+        issuer=read.issuer,
+        subject=read.subject,
+        validity=read.validity,
+        not_before=validity.not_before.as_datetime().replace(tzinfo=UTC),
+        not_after=validity.not_after.as_datetime().replace(tzinfo=UTC),
+        spki=read.spki,
+        extensions=read.extensions,
+        signature_algorithm=read.signature_algorithm,
+        signature=read.signature,
+    )
+
+
+def read_spki(data: bytes) -> bytes:
+    """The subject public key of a certificate of any version, and nothing else of it. Raises Malformed."""
+    outer = der.decode(_Certificate, data, field="certificate")
+    fields = der.members(outer.tbs_certificate, tag=der.SEQUENCE, field="tbsCertificate")
+    at = _SPKI_AT + (fields[0].tag_bytes == _VERSION if fields else 0)
+    if len(fields) <= at:
+        raise Malformed("the certificate has too few fields")
+    return _sequence(fields[at], field="subjectPublicKeyInfo")
+
+
+def read_undated_certificate(data: bytes) -> UndatedCertificate:
+    """A v3 certificate with nothing after it, of whatever serial number and dates. Raises Malformed."""
     outer = der.decode(_Certificate, data, field="certificate")
     tbs = der.raw(outer.tbs_certificate)
     inner, extensions = _tbs(tbs)
     algorithm = der.raw(outer.signature_algorithm)
     if inner.version != _V3:
         raise Malformed("the certificate is not of version 3")
-    if not 0 < inner.serial < _MAX_SERIAL:
-        raise Malformed("the certificate's serial number is not positive, or longer than 20 octets")
     # RFC 5280 section 4.1.1.2: one algorithm, stated inside and outside of what is signed.
     if der.raw(inner.signature_algorithm) != algorithm:
         raise Malformed("the certificate states two signature algorithms")
     if outer.signature.padding_bits():
         raise Malformed("the certificate's signature is not whole octets")
-    return Certificate(
+    return UndatedCertificate(
         tbs=tbs,
-        serial=inner.serial,
+        serial=der.integer(inner.serial, field="serialNumber", max_octets=len(tbs)),
         issuer=_sequence(inner.issuer, field="issuer"),
         subject=_sequence(inner.subject, field="subject"),
-        not_before=inner.validity.not_before.as_datetime().replace(tzinfo=UTC),
-        not_after=inner.validity.not_after.as_datetime().replace(tzinfo=UTC),
+        validity=_two_times(inner.validity),
         spki=_sequence(inner.spki, field="subjectPublicKeyInfo"),
         extensions=extensions,
         signature_algorithm=algorithm,
@@ -142,14 +184,27 @@ def read_certificate(data: bytes) -> Certificate:
 
 def attributes(name: bytes) -> tuple[tuple[str, bytes], ...]:
     """The types, dotted, and values of a DER Name (RFC 5280 section 4.1.2.4), in the order sent. Raises Malformed."""
-    found = []
-    for relative in der.members(der.one(name, field="name"), tag=der.SEQUENCE, field="name"):
-        for value in der.members(relative, tag=der.SET, field="name"):
+    found: list[tuple[str, bytes]] = []
+    relatives = der.members(der.one(name, field="name"), tag=der.SEQUENCE, field="name")
+    if len(relatives) > _MAX_ATTRIBUTES:
+        raise Malformed("a name has too many attributes")
+    for relative in relatives:
+        values = der.members(relative, tag=der.SET, field="name")
+        if len(found) + len(values) > _MAX_ATTRIBUTES:
+            raise Malformed("a name has too many attributes")
+        for value in values:
             parts = der.members(value, tag=der.SEQUENCE, field="name")
             if len(parts) != 2:
                 raise Malformed("an attribute of a name is not a type and a value")
             found.append((der.oid(parts[0], field="name"), bytes(parts[1].data)))
     return tuple(found)
+
+
+def _two_times(value: der.Tlv) -> bytes:
+    times = der.members(value, tag=der.SEQUENCE, field="validity")
+    if len(times) != 2 or any(time.tag_bytes not in _TIMES for time in times):
+        raise Malformed("validity is not two times")
+    return der.raw(value)
 
 
 def _sequence(value: der.Tlv, *, field: str) -> bytes:

@@ -76,7 +76,7 @@ class Archive:
 
     @contextmanager
     def stream(self, name: str, *, most: int) -> Iterator[IO[bytes]]:
-        """The same piece by piece. The bound is on the size that the directory states, and `zipfile` unpacks no more."""
+        """The same piece by piece. The bound is on the size that the directory states; `zipfile` unpacks no more."""
         entry = self._entries[name]
         if entry.file_size > most:
             raise ArtefactUnusable(f"has an entry larger than {most} bytes where one has to be read")

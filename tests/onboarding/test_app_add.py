@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jsonschema import Draft202012Validator
 
 from assay_toolkit.cli import main
+from assay_toolkit.onboarding import app_command
 from assay_toolkit.onboarding.app_file import AppFile, CannotEdit, Scalar
+from assay_toolkit.onboarding.reading import read_artefact
 from tests.onboarding import android, apple
 from tests.onboarding.android import V2, V3, Signature
 
@@ -267,6 +269,20 @@ def test_a_hostile_artefact_is_a_sentence_with_its_name(assay, written):
     written(b"PK", "bad.apk")
     output = assay("app", "add", "bad.apk", "--app", "bank", "--no-input", code=1)
     assert output == "Error: bad.apk is no ZIP archive, as APK, AAB and IPA files are\n"
+
+
+def test_a_version_that_is_not_listed_is_mentioned(capsys, written, owners):
+    listed = 'versions: [{name: "7.1.0", android_version_code: 70100}, {name: "7.0.0", apple_bundle_version: "70"}]\n'
+    for contents, said in (
+        (android.unsigned_apk(), ""),
+        (android.unsigned_apk(code=70200), "no entry with android_version_code 70200"),
+        (apple.ipa(owners.rsa), "no entry with apple_bundle_version 71"),
+    ):
+        app_command._remind_of_versions(AppFile(listed), read_artefact(written(contents)))
+        assert said in (output := capsys.readouterr().out)
+        assert bool(said) is bool(output)
+    app_command._remind_of_versions(AppFile("app: bank\n"), read_artefact(written(contents)))
+    assert capsys.readouterr().out == ""
 
 
 # The file that people wrote ---------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def appraise(
         evidence,
         app=app,
         attack_libraries=policy.attack_libraries,
+        attack_packages=policy.attack_packages,
         status_list=status_list if _is_recent(policy, status_list_at, now) else None,
         now=now,
         status_list_at=status_list_at,

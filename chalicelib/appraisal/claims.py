@@ -12,6 +12,7 @@ from typing import Final
 from chalicelib.appraisal import play_labels
 from chalicelib.model.claims import AppleEnvironment, CheckState, Provisioning, SecurityLevel, VerifiedBootState
 from chalicelib.model.descriptor import Purpose
+from chalicelib.model.rasp import CHECKS, RaspDialect
 from chalicelib.model.submission import Format, PlayIntegrityRequest
 
 ClaimValue = bool | int | str
@@ -77,18 +78,8 @@ class PlayIntegrityStatus(StrEnum):
 
 BOOT_STATE_OTHER: Final = "other"
 
-# docs/wire.md section 10.
-CHECKS: Final[Mapping[str, str]] = {
-    "environment.debugger": "A debugger is attached.",
-    "environment.virtual_environment": "The app runs in an emulator or a virtual environment.",
-    "environment.root": "The phone is rooted or jailbroken.",
-    "environment.developer_mode": "Developer mode is switched on.",
-    "application.tampering": "The app was tampered with or repackaged.",
-    "application.integrity": "The app's configuration, assets or user interface were changed.",
-    "code.hooking": "Functions of the app are hooked.",
-    "code.tracing": "The app's code is being traced.",
-    "code.injection": "Foreign code was loaded into the app.",
-}
+# A self-protection check that did not run, and that the app's version need not run.
+NOT_REQUIRED: Final = "not_required"
 
 RECALL_BITS: Final = (1, 2, 3)
 
@@ -146,6 +137,12 @@ _ALL: Final = (
         kind=Kind.LABEL,
         labels=tuple(Revocation),
         sentence="What Google's list says of the phone's attestation key; `unknown`: no list, or one that is too old.",
+    ),
+    Claim(
+        name="android.app_version_code",
+        kind=Kind.NUMBER,
+        sentence="The app's version code when its key was attested; absent where more than one package shares its user "
+        "id.",
     ),
     Claim(
         name="android.attest_key",
@@ -314,16 +311,49 @@ _ALL: Final = (
     Claim(name="rasp.sdk_version", kind=Kind.TEXT, sentence="The library's version, says the report."),
     Claim(name="rasp.app_version", kind=Kind.TEXT, sentence="The app's version, says the report."),
     Claim(
+        name="rasp.dialect",
+        kind=Kind.LABEL,
+        labels=tuple(RaspDialect),
+        sentence="Whose words the report uses; absent where its schema is newer than this service.",
+    ),
+    Claim(
         name="rasp.library_listed",
         kind=Kind.TRUTH,
         sentence="The report observed a library of the policy's `attack_libraries`.",
+    ),
+    Claim(
+        name="rasp.package_listed",
+        kind=Kind.TRUTH,
+        sentence="The report observed an installed app of the policy's `attack_packages`.",
+    ),
+    Claim(
+        name="rasp.unknown_signals",
+        kind=Kind.TRUTH,
+        sentence="The self-protection library reported something by a name that this service does not know.",
+    ),
+    Claim(
+        name="rasp.required_checks_ran",
+        kind=Kind.TRUTH,
+        sentence="Every check ran that the register wants of the version that the platform states; absent where the "
+        "register lists no versions.",
+    ),
+    Claim(
+        name="rasp.app_version_agrees",
+        kind=Kind.TRUTH,
+        sentence="The report and the platform speak of the same version; absent where the platform states none, or the "
+        "register knows neither.",
+    ),
+    Claim(
+        name="rasp.app_version_listed",
+        kind=Kind.TRUTH,
+        sentence="The register lists the version that the report names; absent where it lists none.",
     ),
     *(
         Claim(
             name=f"rasp.{check}",
             kind=Kind.LABEL,
-            labels=(CheckState.CLEAR, CheckState.DETECTED),
-            sentence=f"{sentence} Absent where the check did not run.",
+            labels=(CheckState.CLEAR, CheckState.DETECTED, NOT_REQUIRED),
+            sentence=f"{sentence} Absent where the check should have run and did not.",
         )
         for check, sentence in CHECKS.items()
     ),

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from chalicelib.appraisal import play_labels
+from chalicelib.appraisal import manifest, play_labels
 from chalicelib.appraisal.claims import (
     BOOT_STATE_OTHER,
-    CHECKS,
+    NOT_REQUIRED,
     RECALL_BITS,
     ClaimValue,
     PlayIntegrityStatus,
@@ -27,6 +27,7 @@ from chalicelib.model.claims import (
     VerifiedRaspReport,
 )
 from chalicelib.model.play_integrity import KeptPlayIntegrity, VerifiedPlayIntegrity
+from chalicelib.model.rasp import CHECKS
 from chalicelib.model.submission import Format
 
 # Android's security bulletins are monthly, and vendors ship the next one's level early. Two months are generous.
@@ -41,6 +42,7 @@ def collect_claims(
     *,
     app: AppRegistration,
     attack_libraries: AttackLibraries,
+    attack_packages: Collection[str],
     status_list: StatusList | None,
     now: datetime,
     status_list_at: datetime | None = None,
@@ -56,7 +58,10 @@ def collect_claims(
     else:
         platform = _apple(evidence.platform, app=app, now=now)
         platform["apple.statement_age_days"] = statement_age
-    rasp = _rasp(evidence.rasp, attack_libraries) if evidence.rasp is not None else {}
+    rasp: dict[str, ClaimValue | None] = {}
+    if evidence.rasp is not None:
+        rasp = _rasp(evidence.rasp, attack_libraries, attack_packages)
+        rasp |= _manifest(evidence.rasp, evidence, app=app)
     return {name: value for name, value in {**platform, **rasp}.items() if value is not None}
 
 
@@ -81,6 +86,7 @@ def _android(
             kept.signature_digests, reference.signature_digests if reference else ()
         ),
         "android.revoked": _revocation(kept.certificate_serials, status_list),
+        "android.app_version_code": manifest.android_version_code(kept, reference),
         "android.attest_key": kept.attest_key,
     }
 
@@ -161,20 +167,40 @@ def _months_since(month: int | None, today: date) -> int | None:
     return 12 * (today.year - month // 100) + today.month - month % 100
 
 
-def _rasp(report: VerifiedRaspReport, attack_libraries: AttackLibraries) -> dict[str, ClaimValue | None]:
-    states = {f"rasp.{check}": _ran(report.checks.get(check, CheckState.NOT_RUN)) for check in CHECKS}
+def _rasp(
+    report: VerifiedRaspReport, attack_libraries: AttackLibraries, attack_packages: Collection[str]
+) -> dict[str, ClaimValue | None]:
     return {
-        **states,
         "rasp.schema_known": report.known_schema,
+        "rasp.dialect": report.dialect,
         "rasp.provider": report.provider,
         "rasp.sdk_version": report.sdk_version,
         "rasp.app_version": report.app_version,
+        "rasp.unknown_signals": bool(report.unknown_signals),
         "rasp.library_listed": any(_is_listed(seen, attack_libraries) for seen in report.observations),
+        "rasp.package_listed": any(
+            seen.kind == "package" and seen.value in attack_packages for seen in report.observations
+        ),
     }
 
 
-def _ran(state: CheckState) -> str | None:
-    return None if state is CheckState.NOT_RUN else state.value
+def _manifest(
+    report: VerifiedRaspReport, evidence: EvidenceSet, *, app: AppRegistration
+) -> dict[str, ClaimValue | None]:
+    """The checks, and how they compare with what the app's version has to run. Of a report whose schema is not known
+    nobody can say which checks it left out for good."""
+    reported = report.app_version
+    required = manifest.required_checks(evidence, app, reported=reported)
+    missing = {check for check in CHECKS if report.checks.get(check, CheckState.NOT_RUN) is CheckState.NOT_RUN}
+    exempt = set() if required is None or not report.known_schema else missing - required
+    states = {f"rasp.{check}": report.checks[check].value for check in CHECKS if check not in missing}
+    return {
+        **states,
+        **{f"rasp.{check}": NOT_REQUIRED for check in exempt},
+        "rasp.required_checks_ran": None if required is None else not missing & required,
+        "rasp.app_version_agrees": manifest.agrees(evidence, app, reported=reported),
+        "rasp.app_version_listed": manifest.is_listed(evidence, app, reported=reported),
+    }
 
 
 def _is_listed(observation: Observation, listed: AttackLibraries) -> bool:

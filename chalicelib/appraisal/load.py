@@ -22,6 +22,8 @@ _NAME_SHAPE: Final = "1 to 32 of a-z, 0-9 and -"
 _TEXT: Final = re.compile(r"[\x20-\x7e]{1,256}")
 _TEXT_SHAPE: Final = "1 to 256 printable ASCII characters"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+# https://developer.android.com/build/configure-app-module#set-application-id
+_PACKAGE: Final = re.compile(r"(?=.{3,255}$)[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _LARGEST_NUMBER: Final = (1 << 53) - 1  # RFC 8785 section 3.2.2.3: beyond it, JSON numbers lose digits
 _MOST: Final = 256  # rules, affirmations, or values of one list: what a person can still review
 _OLDEST_LIST_HOURS: Final = 24 * 365
@@ -47,7 +49,7 @@ def load_policy(document: bytes) -> Policy:
 def _policy(root: Node, *, digest: str) -> Policy:
     members = root.members(
         required=("version", "name", "required", "missing", "affirms", "rules", "advice"),
-        optional=("admits", "attack_libraries", "revocation"),
+        optional=("admits", "attack_libraries", "attack_packages", "revocation"),
     )
     members["version"].integer(lowest=1, highest=1)
     policy = Policy(
@@ -59,6 +61,7 @@ def _policy(root: Node, *, digest: str) -> Policy:
         missing=_missing(members["missing"]),
         advice=load_advice(members["advice"]),
         attack_libraries=_attack_libraries(members.get("attack_libraries")),
+        attack_packages=_attack_packages(members.get("attack_packages")),
         oldest_status_list=_oldest_status_list(members.get("revocation")),
         admits=_admits(members.get("admits")),
     )
@@ -69,13 +72,7 @@ def _policy(root: Node, *, digest: str) -> Policy:
 def _check_whole(root: Node, policy: Policy) -> None:
     """What no part of the document shows by itself."""
     _check_evidence(root, policy)
-    if not policy.attack_libraries.names | policy.attack_libraries.digests:
-        for index, rule in enumerate(policy.rules):
-            if any(test.claim.name == "rasp.library_listed" for test in rule.when.tests):
-                raise DocumentInvalid(
-                    f"$.rules[{index}].when",
-                    "asks for `rasp.library_listed`, but the policy lists no `attack_libraries`",
-                )
+    _check_lists(policy)
     touched = {(item.evidence, item.component) for item in policy.affirmations}
     reasons = [AppraisalReason.NOT_CONFIRMED, *(cap.reason for cap in policy.missing.values())]
     for rule in policy.rules:
@@ -92,6 +89,20 @@ def _check_whole(root: Node, policy: Policy) -> None:
             f"makes verdicts of up to {size} bytes, and a confidential verdict has {CONFIDENTIAL_SIZE}: "
             "use fewer actions, shorter names, fewer obligations or fewer components"
         )
+
+
+def _check_lists(policy: Policy) -> None:
+    """A rule on a list that the policy does not have would never apply."""
+    given = {
+        ("rasp.library_listed", "attack_libraries"): policy.attack_libraries.names | policy.attack_libraries.digests,
+        ("rasp.package_listed", "attack_packages"): policy.attack_packages,
+    }
+    for (claim, member), listed in given.items():
+        for index, rule in enumerate(policy.rules):
+            if not listed and claim in rule.when.claims:
+                raise DocumentInvalid(
+                    f"$.rules[{index}].when", f"asks for `{claim}`, but the policy lists no `{member}`"
+                )
 
 
 def _check_evidence(root: Node, policy: Policy) -> None:
@@ -265,6 +276,11 @@ def _attack_libraries(node: Node | None) -> AttackLibraries:
         names=frozenset(item.text(_TEXT, _TEXT_SHAPE).casefold() for item in names),
         digests=frozenset(item.text(_DIGEST, "a SHA-256 digest in 64 hex digits, lower case") for item in digests),
     )
+
+
+def _attack_packages(node: Node | None) -> frozenset[str]:
+    items = [] if node is None else node.items(most=_MOST)
+    return frozenset(item.text(_PACKAGE, "an Android application id such as com.example.app") for item in items)
 
 
 def _oldest_status_list(node: Node | None) -> timedelta | None:

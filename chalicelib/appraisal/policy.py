@@ -70,6 +70,7 @@ class Admission(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """`digest`: hex SHA-256 of the document. `advice`: by tier, then by action, with "*" always there.
+    `attack_packages`: application ids, exactly as apps are installed under them.
     `oldest_status_list`: beyond it, revocation is unknown; None: the policy sets no bound."""
 
     name: str
@@ -80,6 +81,7 @@ class Policy:
     missing: Mapping[Format, Cap]
     advice: Mapping[Tier, Mapping[str, Advice]]
     attack_libraries: AttackLibraries
+    attack_packages: frozenset[str]
     oldest_status_list: timedelta | None
     admits: frozenset[Admission] = frozenset()
 

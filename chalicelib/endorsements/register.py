@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -13,12 +13,14 @@ from chalicelib.model.apps import (
     AndroidReference,
     AppleReference,
     AppRegistration,
+    AppVersion,
     Audience,
     AudienceKind,
     PlayIntegrityReference,
 )
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.keys import b64url
+from chalicelib.model.rasp import CHECKS
 from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.model.trust import Tier
 
@@ -47,6 +49,15 @@ _SECRET_SHAPE: Final = "the name of a secret: 1 to 64 of a-z, 0-9, `.`, `_` and 
 # https://developer.android.com/google/play/integrity/setup#increase-daily
 _MOST_DAILY_CALLS: Final = 1_000_000
 
+_MOST_VERSIONS: Final = 256  # releases that phones still have: some years of them
+# docs/wire.md section 10: what a report's `app_version` may be, but printable ASCII.
+_VERSION_NAME: Final = re.compile(r"[\x20-\x7e]{1,64}")
+# https://developer.android.com/studio/publish/versioning#versioningsettings
+_HIGHEST_VERSION_CODE: Final = 2_100_000_000
+# https://developer.apple.com/documentation/bundleresources/information-property-list/cfbundleversion
+_BUNDLE_VERSION: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18}){0,2}(?:[a-z]{1,2}[0-9]{1,3})?")
+
+_CHECKS: Final = {check: check for check in CHECKS}
 _REQUESTS: Final = {request.value: request for request in PlayIntegrityRequest}
 _KINDS: Final = {kind.value: kind for kind in AudienceKind}
 _ENVIRONMENTS: Final = {environment.label: environment for environment in AppleEnvironment}
@@ -66,7 +77,7 @@ def load_register(document: bytes) -> Mapping[str, AppRegistration]:
 
 def _app(name: str, node: Node) -> AppRegistration:
     Node(name, node.path).text(_APP, "an app id: 1 to 64 of a-z, 0-9, `.`, `_` and `-`")
-    members = node.members(required=("audiences",), optional=("android", "apple", "token_lifetime"))
+    members = node.members(required=("audiences",), optional=("android", "apple", "token_lifetime", "versions"))
     if "android" not in members and "apple" not in members:
         node.refuse("names neither an `android` nor an `apple` app, so that no phone could ever attest")
     lifetime = members.get("token_lifetime")
@@ -79,6 +90,7 @@ def _app(name: str, node: Node) -> AppRegistration:
             for audience, item in members["audiences"].entries(most=_MOST_PER_APP).items()
         },
         token_lifetime=lifetime.integer(lowest=_SHORTEST_TOKEN, highest=_LONGEST_TOKEN) if lifetime else _LONGEST_TOKEN,
+        versions=_versions(members["versions"], platforms=members.keys()) if "versions" in members else (),
     )
 
 
@@ -122,6 +134,49 @@ def _apple(node: Node) -> AppleReference:
         risk_metric_secret=members["risk_metric_secret"].text(_SECRET, _SECRET_SHAPE)
         if "risk_metric_secret" in members
         else None,
+    )
+
+
+def _versions(node: Node, *, platforms: Collection[str]) -> tuple[AppVersion, ...]:
+    """A platform knows a version by one name and one number."""
+    found: list[AppVersion] = []
+    taken: set[tuple[str, str, int | str]] = set()
+    for item in node.items(most=_MOST_VERSIONS):
+        version = _version(item)
+        stated = {"android": version.android_version_code, "apple": version.apple_bundle_version}
+        for platform, number in stated.items():
+            if number is None:
+                continue
+            if platform not in platforms:
+                item.refuse(f"is a version for {platform}, for which the app is not registered")
+            own: set[tuple[str, str, int | str]] = {(platform, "name", version.name), (platform, "number", number)}
+            if taken & own:
+                item.refuse(f"has the name or the number of an earlier version for {platform}")
+            taken |= own
+        found.append(version)
+    return tuple(found)
+
+
+def _version(node: Node) -> AppVersion:
+    members = node.members(
+        required=("name", "required_checks"), optional=("android_version_code", "apple_bundle_version")
+    )
+    code, bundle = members.get("android_version_code"), members.get("apple_bundle_version")
+    if code is None and bundle is None:
+        node.refuse(
+            "wants `android_version_code`, `apple_bundle_version` or both: the platform states them, and the name "
+            "alone is the phone's word"
+        )
+    checks = tuple(
+        item.choice(_CHECKS, "check of a RASP report") for item in members["required_checks"].items(most=len(_CHECKS))
+    )
+    if len(set(checks)) < len(checks):
+        members["required_checks"].refuse("names the same check twice")
+    return AppVersion(
+        name=members["name"].text(_VERSION_NAME, "a version's name: 1 to 64 printable ASCII characters"),
+        android_version_code=code.integer(lowest=1, highest=_HIGHEST_VERSION_CODE) if code else None,
+        apple_bundle_version=bundle.text(_BUNDLE_VERSION, "a bundle version such as 7.1.0") if bundle else None,
+        required_checks=checks,
     )
 
 

@@ -56,11 +56,23 @@ class AppleReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppVersion:
+    """A released version of the app. `name`: as RASP reports name it. The platforms' own versions of it are what the
+    platforms state; None: it was not released there. `required_checks`: "<group>.<check>", those that it has to run."""
+
+    name: str
+    android_version_code: int | None
+    apple_bundle_version: str | None
+    required_checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppRegistration:
-    """`token_lifetime` in seconds; 300 unless the app wants less."""
+    """`token_lifetime` in seconds; 300 unless the app wants less. `versions`: empty where the team lists none."""
 
     app: str
     android: AndroidReference | None
     apple: AppleReference | None
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     token_lifetime: int = 300
+    versions: tuple[AppVersion, ...] = ()

@@ -12,6 +12,7 @@ from typing import Self
 from chalicelib.model.descriptor import Descriptor
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.play_integrity import KeptPlayIntegrity
+from chalicelib.model.rasp import RaspDialect
 from chalicelib.model.submission import Format
 
 
@@ -242,7 +243,8 @@ class VerifiedRaspReport:
     """The report is the one bound into the proof; what it says is the phone's word about itself.
 
     `checks` has every check of the schema, by "<group>.<check>": one that the report leaves out is NOT_RUN.
-    `known_schema` False: a version newer than this service; its checks count as not run.
+    `known_schema` False: a version newer than this service; its checks count as not run, and its `dialect` is None.
+    `unknown_signals`: what an SDK reported by names that this service does not know.
     """
 
     schema_version: int
@@ -252,6 +254,8 @@ class VerifiedRaspReport:
     app_version: str
     checks: Mapping[str, CheckState]
     observations: tuple[Observation, ...] = ()
+    dialect: RaspDialect | None = RaspDialect.ASSAY
+    unknown_signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

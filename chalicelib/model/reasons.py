@@ -253,14 +253,52 @@ class AppraisalReason(_Explained):
     )
     RASP_ROOTED = "rasp_rooted", "The phone is rooted or jailbroken."
     RASP_DEVELOPER_MODE = "rasp_developer_mode", "Developer mode is switched on."
+    RASP_ADB = "rasp_adb", "Android's debug bridge is switched on."
+    RASP_BOOTLOADER = "rasp_bootloader", "The app sees an unlocked bootloader."
+    RASP_PASSCODE = "rasp_passcode", "The phone has no screen lock."
+    RASP_SECURE_HARDWARE = "rasp_secure_hardware", "The app sees no secure hardware for keys."
+    RASP_VPN = "rasp_vpn", "The phone's traffic goes through a VPN."
+    RASP_PROXY = "rasp_proxy", "The app's traffic is intercepted, or goes through a proxy."
+    RASP_UNSECURED_WIFI = "rasp_unsecured_wifi", "The phone is on a Wi-Fi network without encryption."
+    RASP_TIME_SPOOFING = "rasp_time_spoofing", "The phone's clock was set by hand, or is wrong."
+    RASP_LOCATION_SPOOFING = "rasp_location_spoofing", "The phone's location is made up."
+    RASP_SCREEN_RECORDING = "rasp_screen_recording", "The screen is being recorded, mirrored or shared."
+    RASP_SCREENSHOT = "rasp_screenshot", "A screenshot of the app was taken."
+    RASP_OVERLAY = "rasp_overlay", "Another app draws over this one."
+    RASP_ACCESSIBILITY = (
+        "rasp_accessibility",
+        "An accessibility service that the app does not trust can read or control the screen.",
+    )
+    RASP_KEYBOARD = "rasp_keyboard", "The keyboard is one that the app does not trust."
+    RASP_ACTIVE_CALL = "rasp_active_call", "A phone call was going on."
+    RASP_AUTOMATION = "rasp_automation", "A tool works the app's screens in place of a person."
+    RASP_MALWARE = "rasp_malware", "The app sees another app that is known for attacks, or looks like one."
+    RASP_PACKAGE_LISTED = "rasp_package_listed", "An app that is known for attacks is installed."
+    RASP_SIGNAL_UNKNOWN = (
+        "rasp_signal_unknown",
+        "The self-protection library reports something that this service does not know.",
+    )
+    RASP_APP_VERSION_MISMATCH = (
+        "rasp_app_version_mismatch",
+        "The RASP report names another version of the app than the platform does.",
+    )
     # RASP, application
     RASP_TAMPERED = "rasp_tampered", "The app was tampered with or repackaged."
     RASP_INTEGRITY = "rasp_integrity", "The app's configuration, assets or user interface were changed."
+    RASP_DEVICE_BINDING = "rasp_device_binding", "The app's data came from another phone."
+    RASP_UNOFFICIAL_STORE = "rasp_unofficial_store", "The app was not installed by a store that it trusts."
+    RASP_MULTIPLE_INSTANCES = (
+        "rasp_multiple_instances",
+        "The app runs as a clone: in a second profile, or inside another app.",
+    )
+    RASP_OBFUSCATION = "rasp_obfuscation", "The app's code is not obfuscated, as in a test build."
     # RASP, code
     RASP_HOOKING = "rasp_hooking", "Functions of the app are hooked."
     RASP_TRACING = "rasp_tracing", "The app's code is being traced."
     RASP_INJECTION = "rasp_injection", "Foreign code was loaded into the app."
     RASP_LIBRARY_LISTED = "rasp_library_listed", "A library known for attacks is loaded into the app."
+
+    # no evidence
 
     # any evidence
     NOT_CONFIRMED = (

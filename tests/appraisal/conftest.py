@@ -9,7 +9,6 @@ import pytest
 
 from assay_toolkit.policy import compile_policy
 from chalicelib.appraisal import Policy, load_policy
-from chalicelib.appraisal.claims import CHECKS
 from chalicelib.endorsements.google_status import StatusList
 from chalicelib.model.apps import AndroidReference, AppleReference, AppRegistration
 from chalicelib.model.claims import (
@@ -26,6 +25,7 @@ from chalicelib.model.claims import (
     VerifiedBootState,
     VerifiedRaspReport,
 )
+from chalicelib.model.rasp import CHECKS
 from chalicelib.model.submission import Format
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"

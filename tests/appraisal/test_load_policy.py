@@ -2,10 +2,12 @@
 
 import json
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import rfc8785
 
+from assay_toolkit.policy import compile_policy
 from chalicelib.appraisal import Admission, PolicyInvalid, load_policy
 from chalicelib.appraisal.appraiser import judge
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
@@ -15,6 +17,9 @@ from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier, Vector
 from chalicelib.model.verdict import Submodule, Verdict
 from chalicelib.results.confidential import PLAINTEXT_SIZE, plaintext
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+RULES = [rule.name for rule in load_policy(compile_policy(POLICIES / "baseline.yaml")).rules]
 
 
 @pytest.fixture
@@ -73,8 +78,18 @@ BROKEN = {
     ),
     "libraries are asked for and none is listed": (
         dropped("attack_libraries"),
-        "$.rules[37].when",
+        f"$.rules[{RULES.index('rasp-library')}].when",
         "no `attack_libraries`",
+    ),
+    "apps are asked for and none is listed": (
+        dropped("attack_packages"),
+        f"$.rules[{RULES.index('rasp-package')}].when",
+        "no `attack_packages`",
+    ),
+    "an app that is none": (
+        lambda draft: draft.update(attack_packages=["magisk"]),
+        "$.attack_packages[0]",
+        "an Android application id",
     ),
     "an empty absent": (first_rule(absent={}), "$.rules[0].absent", "says nothing"),
     # names that nobody knows
@@ -188,7 +203,7 @@ BROKEN = {
     ),
     "a rule's name twice": (
         lambda draft: draft["rules"].append(deepcopy(draft["rules"][0])),
-        "$.rules[39].rule",
+        f"$.rules[{len(RULES)}].rule",
         "like an earlier rule",
     ),
     "integrity tokens are affirmed and no rule weighs them": (

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.appraisal import appraise
-from chalicelib.appraisal.claims import CHECKS
 from chalicelib.endorsements.google_status import StatusList
 from chalicelib.model.claims import (
     AndroidPackage,
@@ -21,6 +20,7 @@ from chalicelib.model.claims import (
     SecurityLevel,
     VerifiedRaspReport,
 )
+from chalicelib.model.rasp import CHECKS
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Tier
 from chalicelib.model.verdict import Decision

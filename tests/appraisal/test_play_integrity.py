@@ -49,6 +49,7 @@ def claims(android, bank, now, empty_list):
             replace(android(play_integrity=kept, fresh=fresh), unavailable=unavailable),
             app=app,
             attack_libraries=AttackLibraries(),
+            attack_packages=(),
             status_list=empty_list,
             status_list_at=now,
             now=now,
@@ -177,7 +178,13 @@ def test_the_verdict_is_a_submodule_of_its_own(android, baseline, bank, empty_li
 
 
 def test_an_attested_attestation_key_and_apples_count_are_claims(android, apple, bank, now, empty_list):
-    given = {"app": bank, "attack_libraries": AttackLibraries(), "status_list": empty_list, "status_list_at": now}
+    given = {
+        "app": bank,
+        "attack_libraries": AttackLibraries(),
+        "attack_packages": (),
+        "status_list": empty_list,
+        "status_list_at": now,
+    }
     assert collect_claims(android(attest_key=True), now=now, **given)["android.attest_key"] is True
     metric = KeptRiskMetric(value=12, measured_at=now - timedelta(hours=5, minutes=1))
     found = collect_claims(apple(risk_metric=metric), now=now, **given)

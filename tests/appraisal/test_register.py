@@ -9,7 +9,7 @@ import rfc8785
 from assay_toolkit.register import compile_register
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.register import load_register
-from chalicelib.model.apps import AudienceKind
+from chalicelib.model.apps import AppVersion, AudienceKind
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.submission import PlayIntegrityRequest
 from chalicelib.model.trust import Tier
@@ -41,6 +41,8 @@ def test_the_demo_bank():
 
 def test_one_platform_is_enough(draft):
     del draft["apps"]["demo-bank"]["apple"]
+    for version in draft["apps"]["demo-bank"]["versions"]:
+        version.pop("apple_bundle_version", None)
     del draft["apps"]["demo-bank"]["token_lifetime"]
     bank = load_register(rfc8785.dumps(draft))["demo-bank"]
     assert bank.apple is None
@@ -64,6 +66,39 @@ def test_integrity_tokens_and_the_risk_metric(draft):
 def test_classic_tokens_cost_no_call(draft):
     draft["apps"]["demo-bank"]["android"]["play_integrity"] = {"requests": ["classic"], "secret": "play-bank"}
     assert load_register(rfc8785.dumps(draft))["demo-bank"].android.play_integrity.daily_calls == 0
+
+
+def test_versions_of_the_app(draft):
+    draft["apps"]["demo-bank"]["versions"] = [
+        # The same name on both platforms, each with checks of its own.
+        {"name": "7.1", "android_version_code": 71, "required_checks": ["environment.adb", "code.hooking"]},
+        {"name": "7.1", "apple_bundle_version": "7.1.0", "required_checks": ["code.hooking"]},
+        {"name": "7.0", "android_version_code": 70, "apple_bundle_version": "70", "required_checks": ["code.hooking"]},
+    ]
+    assert load_register(rfc8785.dumps(draft))["demo-bank"].versions == (
+        AppVersion(
+            name="7.1",
+            android_version_code=71,
+            apple_bundle_version=None,
+            required_checks=("environment.adb", "code.hooking"),
+        ),
+        AppVersion(
+            name="7.1", android_version_code=None, apple_bundle_version="7.1.0", required_checks=("code.hooking",)
+        ),
+        AppVersion(name="7.0", android_version_code=70, apple_bundle_version="70", required_checks=("code.hooking",)),
+    )
+
+
+def versions(*changes):
+    entries = [
+        {"name": "7.1", "android_version_code": 71, "required_checks": ["code.hooking"], **one} for one in changes
+    ]
+    return bank(versions=[{name: value for name, value in entry.items() if value is not ...} for entry in entries])
+
+
+def apple_alone(draft):
+    versions({})(draft)
+    del draft["apps"]["demo-bank"]["android"]
 
 
 def integrity(**members):
@@ -152,6 +187,35 @@ BROKEN = {
         f"{AT_BANK}.apple.environment",
         "no App Attest environment",
     ),
+    "no versions": (bank(versions=[]), f"{AT_BANK}.versions", "empty list"),
+    "a version without checks": (
+        versions({"required_checks": []}), f"{AT_BANK}.versions[0].required_checks", "empty list"
+    ),
+    "a check that nobody has": (
+        versions({"required_checks": ["environment.jailbreak"]}),
+        f"{AT_BANK}.versions[0].required_checks[0]",
+        "no check of a RASP report",
+    ),
+    "a check twice": (
+        versions({"required_checks": ["code.hooking"] * 2}), f"{AT_BANK}.versions[0].required_checks", "twice"
+    ),
+    "a version that no platform states": (
+        versions({"android_version_code": ...}), f"{AT_BANK}.versions[0]", "the phone's word"
+    ),
+    "a version without a name": (versions({"name": ""}), f"{AT_BANK}.versions[0].name", "a version's name"),
+    "a version code of nothing": (
+        versions({"android_version_code": 0}), f"{AT_BANK}.versions[0].android_version_code", "between 1 and 2100000000"
+    ),
+    "a bundle version that is none": (
+        versions({"apple_bundle_version": "seven"}), f"{AT_BANK}.versions[0].apple_bundle_version", "such as 7.1.0"
+    ),
+    "two versions of one name": (
+        versions({}, {"android_version_code": 72}), f"{AT_BANK}.versions[1]", "of an earlier version for android"
+    ),
+    "two versions of one number": (
+        versions({}, {"name": "7.2"}), f"{AT_BANK}.versions[1]", "of an earlier version for android"
+    ),
+    "a version for another platform": (apple_alone, f"{AT_BANK}.versions[0]", "not registered"),
     "tokens of an hour": (bank(token_lifetime=3600), f"{AT_BANK}.token_lifetime", "between 60 and 300"),
     "an audience with a space": (audience("the bank", {"kind": "clear"}), f'{AT_BANK}.audiences["the bank"]', "space"),
     "an unknown kind": (audience(API, {"kind": "open"}), f'{AT_BANK}.audiences["{API}"].kind', "no kind of audience"),

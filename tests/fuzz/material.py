@@ -144,3 +144,7 @@ def reports() -> Iterator[bytes]:
         report = json.loads(body).get("rasp_report")
         if report:
             yield decoded(report)
+    labels = {"schema": 1, "provider": "p", "sdk_version": "20.0.1", "app_version": "7.1.0"}
+    freerasp = {"dialect": "freerasp", "platform": "android", "callbacks": ["onHooks", 7], "checks_finished": True}
+    yield json.dumps({**labels, **freerasp, "malware": ["com.example.evil"]}).encode()
+    yield json.dumps({**labels, "dialect": "plain", "detected": [], "clear": ["environment.root"]}).encode()

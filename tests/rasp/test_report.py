@@ -11,8 +11,9 @@ from chalicelib.model.claims import CheckState, Observation, VerifiedProof, Veri
 from chalicelib.model.descriptor import Descriptor, Purpose, TokenKind
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.outcome import Refused
+from chalicelib.model.rasp import CHECKS, RaspDialect
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.verifiers.rasp import CHECKS, verify_report
+from chalicelib.verifiers.rasp import verify_report
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "rasp-report-v1.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -60,6 +61,7 @@ def test_a_full_report():
     assert verified.checks["code.injection"] is CheckState.NOT_RUN
     assert verified.checks["code.hooking"] is CheckState.CLEAR
     assert set(verified.checks) == set(CHECKS)
+    assert verified.dialect is RaspDialect.ASSAY
     assert verified.observations == (
         Observation(check="code.injection", kind="library", value="frida-agent", digest="ab" * 32),
     )
@@ -73,6 +75,16 @@ def test_what_is_left_out_did_not_run():
     verified = verify({"schema": 1, **LABELS, "code": {"hooking": "clear"}})
     assert isinstance(verified, VerifiedRaspReport)
     assert verified.checks == dict.fromkeys(CHECKS, CheckState.NOT_RUN) | {"code.hooking": CheckState.CLEAR}
+
+
+def test_every_check_can_be_reported():
+    groups = {}
+    for check in CHECKS:
+        group, _, name = check.partition(".")
+        groups.setdefault(group, {})[name] = "detected"
+    report = {"schema": 1, **LABELS, **groups}
+    VALIDATOR.validate(report)
+    assert set(verify(report).checks.values()) == {CheckState.DETECTED}
 
 
 def test_a_newer_schema_is_known_by_four_members():
@@ -95,6 +107,8 @@ ADMITTED = [
     changed(["observations"], FULL["observations"] * 64),
     changed(["provider"], "p" * 64),
     changed(["environment"], {}),
+    changed(["dialect"], "assay"),
+    changed(["code"], {"hooking": "not_run"}),
 ]
 REFUSED = [
     [], "report", 1, None, {}, {"schema": 1},
@@ -112,6 +126,9 @@ REFUSED = [
     changed(["observations", 0, "digest"], "ab" * 31), changed(["observations", 0, "digest"], "zz" * 32),
     changed(["observations"], [{"check": "code.injection", "kind": "library"}]),
     changed(["observations"], [[]]),
+    changed(["dialect"], "talsec"), changed(["dialect"], None), changed(["dialect"], ["plain"]),
+    changed(["dialect"], "plain"), changed(["dialect"], "freerasp"), changed(["callbacks"], []),
+    changed(["platform"], "ios"), changed(["clear"], ["code.hooking"]),
 ]  # fmt: skip
 
 
@@ -130,10 +147,14 @@ def test_schema_and_code_refuse(report):
 
 
 def test_schema_and_code_name_the_same_checks():
-    groups = SCHEMA["properties"]
-    named = [f"{g}.{c}" for g in ("environment", "application", "code") for c in groups[g]["properties"]]
-    assert tuple(named) == CHECKS
-    assert groups["observations"]["items"]["properties"]["check"]["enum"] == named
+    own = SCHEMA["$defs"]["assay"]["properties"]
+    named = {
+        f"{group}.{check}": entry["description"]
+        for group in ("environment", "application", "code")
+        for check, entry in own[group]["properties"].items()
+    }
+    assert named == CHECKS
+    assert SCHEMA["$defs"]["check"]["enum"] == list(CHECKS)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """RASP reports: what an app's self-protection says of the phone and of itself (docs/wire.md section 10)."""
 
-from chalicelib.verifiers.rasp.report import CHECKS, verify_report
+from chalicelib.verifiers.rasp.report import verify_report
 
-__all__ = ["CHECKS", "verify_report"]
+__all__ = ["verify_report"]

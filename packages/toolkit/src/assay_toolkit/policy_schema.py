@@ -52,6 +52,7 @@ def policy_schema() -> _Schema:
                 "attack_libraries": _object(
                     {}, optional={"names": _list({"type": "string"}), "digests": _list({"type": "string"})}
                 ),
+                "attack_packages": _list({"type": "string"}),
                 "revocation": _object({"oldest_list_hours": {"type": "integer", "minimum": 1}}),
             },
         ),

@@ -111,7 +111,12 @@ class Phone(ABC):
         if not condition.reports:
             return None
         return RaspReport(
-            detected=condition.detected, not_run=condition.not_run, observations=condition.observations
+            dialect=condition.dialect,
+            platform="ios" if self.platform is Platform.APPLE else "android",
+            app_version=condition.reported_version,
+            detected=condition.detected,
+            not_run=condition.not_run,
+            observations=condition.observations,
         ).encode()
 
     def possession_proof(self, *, token: str, request: ProtectedRequest) -> str:

@@ -13,7 +13,7 @@ from assay_toolkit.simulator.key_description import (
     UNVERIFIED,
     VERIFIED,
 )
-from assay_toolkit.simulator.rasp import Observation
+from assay_toolkit.simulator.rasp import APP_VERSION, Dialect, Observation
 
 
 class Platform(StrEnum):
@@ -49,6 +49,7 @@ class AndroidCondition:
 class Condition:
     """`how`: one sentence. `detected`: RASP checks, by "<group>.<check>".
 
+    `reported_version`: which version of the app the report names; the platform says what the phone's parameters say.
     `attested` False: the app says that the platform gives no statement. `foreign_team`: an Apple app signed again.
     """
 
@@ -61,10 +62,39 @@ class Condition:
     not_run: frozenset[str] = frozenset()
     observations: tuple[Observation, ...] = ()
     reports: bool = True
+    dialect: Dialect = Dialect.ASSAY
+    reported_version: str = APP_VERSION
     attested: bool = True
 
 
 SOUND = Condition(name="sound", how="A locked phone with a recent system, and an app that sees nothing wrong.")
+
+# What self-protection sees and is no condition of its own: one for each check.
+_SEEN = (
+    ("environment.developer_mode", _BOTH, "Developer mode is switched on."),
+    ("environment.adb", _ANDROID, "Android's debug bridge is switched on."),
+    ("environment.bootloader", _ANDROID, "The app sees an unlocked bootloader where the hardware sees a locked one."),
+    ("environment.passcode", _BOTH, "The phone has no screen lock."),
+    ("environment.secure_hardware", _BOTH, "The app sees no secure hardware where the platform vouches for it."),
+    ("environment.vpn", _BOTH, "The phone uses a VPN."),
+    ("environment.proxy", _BOTH, "A proxy reads the app's traffic."),
+    ("environment.unsecured_wifi", _BOTH, "The phone is on an open Wi-Fi network."),
+    ("environment.time_spoofing", _BOTH, "Somebody set the phone's clock by hand."),
+    ("environment.location_spoofing", _BOTH, "An app makes the phone's location up."),
+    ("environment.screen_recording", _BOTH, "The user shares the screen with somebody."),
+    ("environment.screenshot", _BOTH, "The user took a screenshot."),
+    ("environment.overlay", _ANDROID, "Another app draws over this one."),
+    ("environment.accessibility", _ANDROID, "An accessibility service that the app does not know reads the screen."),
+    ("environment.keyboard", _BOTH, "The user types on a keyboard from elsewhere."),
+    ("environment.active_call", _BOTH, "The user is on the phone."),
+    ("environment.automation", _BOTH, "Appium works the app's screens."),
+    ("environment.malware", _ANDROID, "Another app looks like malware."),
+    ("application.integrity", _BOTH, "The app's assets were changed."),
+    ("application.device_binding", _BOTH, "The app's data was copied from another phone."),
+    ("application.unofficial_store", _BOTH, "The app was not installed by a store that it trusts."),
+    ("application.multiple_instances", _BOTH, "The app runs as a clone of itself."),
+    ("application.obfuscation", _ANDROID, "The app was built without obfuscation."),
+)
 
 CONDITIONS: dict[str, Condition] = {
     condition.name: condition
@@ -87,11 +117,6 @@ CONDITIONS: dict[str, Condition] = {
             how="A locked phone that got its last security patch five years ago.",
             platforms=_ANDROID,
             android=AndroidCondition(patch_age_months=60),
-        ),
-        Condition(
-            name="developer_mode",
-            how="Developer mode is switched on.",
-            detected=frozenset({"environment.developer_mode"}),
         ),
         Condition(
             name="unlocked",
@@ -155,10 +180,37 @@ CONDITIONS: dict[str, Condition] = {
             platforms=_ANDROID,
             android=AndroidCondition(batch_serial=REVOKED_BATCH_SERIAL),
         ),
+        *(
+            Condition(name=check.partition(".")[2], how=how, platforms=platforms, detected=frozenset({check}))
+            for check, platforms, how in _SEEN
+        ),
+        Condition(
+            name="listed_package",
+            how="An app that serves to change other apps is installed.",
+            platforms=_ANDROID,
+            detected=frozenset({"environment.malware"}),
+            observations=(Observation(check="environment.malware", kind="package", value="com.chelpus.lackypatch"),),
+        ),
         Condition(
             name="blinded",
             how="The self-protection SDK runs, but somebody keeps its checks on code from running.",
             not_run=frozenset({"code.hooking", "code.tracing", "code.injection"}),
+        ),
+        Condition(
+            name="other_version",
+            how="The report names an older version of the app than the platform does, one that runs fewer checks.",
+            not_run=frozenset({"environment.automation"}),
+            reported_version="7.0.0",
+        ),
+        Condition(
+            name="freerasp",
+            how="A sound phone whose app forwards what freeRASP says.",
+            dialect=Dialect.FREERASP,
+        ),
+        Condition(
+            name="plain",
+            how="A sound phone whose app has checks of its own and names them.",
+            dialect=Dialect.PLAIN,
         ),
         Condition(name="silent", how="No RASP report comes with the platform's word.", reports=False),
         Condition(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from assay_toolkit import policy_words
@@ -41,11 +42,7 @@ def united(before: Iterable[CaseFile], after: Iterable[CaseFile]) -> tuple[CaseF
     after = tuple(after)
     known = {(file.name, case.name) for file in after for case in file.cases}
     older = (
-        CaseFile(
-            name=file.name,
-            amend=file.amend,
-            cases=tuple(case for case in file.cases if (file.name, case.name) not in known),
-        )
+        replace(file, cases=tuple(case for case in file.cases if (file.name, case.name) not in known))
         for file in before
     )
     return (*after, *older)

@@ -22,12 +22,14 @@ from chalicelib.config import Config
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.health import HealthService
+from chalicelib.service.history import Enrolments
 from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.play_integrity import PlayIntegrity
 from chalicelib.service.ports import Clock, Randomness
 from chalicelib.service.publish_keys import KeyService
 from chalicelib.service.refresh_endorsements import EndorsementService
 from chalicelib.service.refresh_risk_metrics import RiskMetricService
+from chalicelib.service.unattested import UnattestedPhones
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import VENDORS, stand_ins
 from chalicelib.vendors.google_lists import PublishedList
@@ -78,6 +80,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     from chalicelib.aws.challenges import DynamoChallenges
     from chalicelib.aws.document_bodies import S3Bodies
     from chalicelib.aws.documents import Documents
+    from chalicelib.aws.enrolment_counters import DynamoEnrolmentCounters
     from chalicelib.aws.instances import DynamoInstances
     from chalicelib.aws.receipts import DynamoReceipts
     from chalicelib.aws.secrets import StageSecrets
@@ -109,6 +112,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     origin = settings.vendors_origin
     http = HttpClient(clock=given.clock, plain_loopback=origin is not None)
     endpoints = VENDORS if origin is None else stand_ins(origin)
+    budget = DynamoCallBudget(client=dynamodb, table=settings.nonces_table)
     return UseCases(
         challenges=ChallengeService(
             beliefs=beliefs, challenges=challenges, clock=given.clock, randomness=given.randomness
@@ -123,9 +127,15 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             play_integrity=PlayIntegrity(
                 secrets=secrets,
                 decoder=GooglePlayIntegrityDecoder(http=http, clock=given.clock, endpoints=endpoints),
-                budget=DynamoCallBudget(client=dynamodb, table=settings.nonces_table),
+                budget=budget,
                 events=events,
                 allow_test_responses=settings.test_stage,
+            ),
+            unattested=UnattestedPhones(budget=budget, events=events),
+            enrolments=Enrolments(
+                secrets=secrets,
+                counters=DynamoEnrolmentCounters(client=dynamodb, table=settings.nonces_table),
+                events=events,
             ),
             clock=given.clock,
             randomness=given.randomness,

@@ -1,5 +1,6 @@
 """Requests in, use cases, answers out. What the edge decides is form only."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -9,7 +10,8 @@ from chalice.app import Request, Response
 
 from chalicelib.api import problems, rendering
 from chalicelib.api.problems import Problem
-from chalicelib.api.requests import json_body
+from chalicelib.api.requests import json_body, network_of
+from chalicelib.model.history import end_of_hour
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.service.attest import AttestService
 from chalicelib.service.challenges import new_reference
@@ -75,7 +77,7 @@ class Edge:
             submitted = body if isinstance(body, Refused) else decode_submission(body)
             if isinstance(submitted, Refused):
                 return submitted
-            return self._runtime.use_cases().attestations.attest(submitted)
+            return self._runtime.use_cases().attestations.attest(submitted, network=network_of(request))
 
         return self._judged(answer)
 
@@ -115,7 +117,14 @@ class Edge:
             return self._problem(problems.of_malfunction(malfunction.reason), reference)
         if outcome.status == Problem.MALFUNCTION.status:
             return _response(outcome, retry_after=Problem.MALFUNCTION.retry_after)
+        if outcome.status == Problem.TOO_MANY_ATTEMPTS.status:
+            return _response(outcome, retry_after=self._rest_of_the_hour())
         return _response(outcome, cache_control=cache_control if outcome.status == 200 else "no-store")
+
+    def _rest_of_the_hour(self) -> int:
+        """Seconds, at least one: limits are by the hour."""
+        now = self._runtime.clock.now()
+        return math.ceil((end_of_hour(now) - now).total_seconds())
 
     def _refused(self, refused: Refused, reference: str) -> StoredAnswer:
         """A refusal that spent no challenge: the use case for attestations renders and records its own."""

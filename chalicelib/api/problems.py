@@ -43,6 +43,8 @@ class Problem(Enum):
     ENROLMENT_REQUIRED = ("enrolment-required", 403, "This key is not enrolled", Remedy.RE_ENROL)
     EVIDENCE_REFUSED = ("evidence-refused", 403, "The evidence was refused", Remedy.NEW_CHALLENGE)
     PHONE_NOT_SUPPORTED = ("phone-not-supported", 403, "This phone cannot be attested", Remedy.CONTACT_SUPPORT)
+    # Until the hour of the limit is over: an hour at most, and the edge says how much is left of it.
+    TOO_MANY_ATTEMPTS = ("too-many-attempts", 429, "Too many attempts in this hour", Remedy.RETRY_LATER, 3600)
     # A twin is at work: mostly for milliseconds, for the function's timeout at most.
     BUSY = ("busy", 503, "The service is busy", Remedy.RETRY, 1)
     # Long enough not to hammer what is down, short against a token's last fifth (60 s of 300).
@@ -81,6 +83,8 @@ def of_refusal(reason: RefusalReason) -> Problem:
             | RefusalReason.CHALLENGE_SPENT
         ):
             return Problem.CHALLENGE_NOT_USABLE
+        case RefusalReason.ATTESTATION_LIMIT | RefusalReason.ENROLMENT_LIMIT:
+            return Problem.TOO_MANY_ATTEMPTS
         case RefusalReason.COUNTER_OVERTAKEN:
             return Problem.ASSERTION_OVERTAKEN
         case (
@@ -98,6 +102,7 @@ def of_refusal(reason: RefusalReason) -> Problem:
             # Trying again with the same hardware gives the same answer.
             RefusalReason.INSTANCE_BLOCKED
             | RefusalReason.PLATFORM_STATEMENT_MISSING
+            | RefusalReason.UNATTESTED_BUDGET_SPENT
             | RefusalReason.INSTANCE_KEY_UNFIT
             | RefusalReason.CHAIN_ROOT_SOFTWARE
             | RefusalReason.KEY_NOT_IN_HARDWARE

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from chalicelib.appraisal.claims import BESIDE, Evidence
+from chalicelib.appraisal.failures import FailureOutcomes
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Component, Tier
@@ -30,6 +32,7 @@ def largest_confidential_part(
     components: Mapping[Evidence, Collection[Component]],
     reasons: Iterable[AppraisalReason],
     advice: Mapping[Tier, Mapping[str, Advice]],
+    failures: FailureOutcomes,
 ) -> int:
     """Bytes of the largest plaintext that any verdict of the policy can need, with its worst reason alone.
 
@@ -37,10 +40,29 @@ def largest_confidential_part(
     """
     longest_reason = max(reasons, key=len)
     return max(
-        len(_rendered((platform, *map(Evidence, beside)), components, longest_reason, by_action))
+        len(_rendered((platform, *map(Evidence, beside)), components, longest_reason, _longest(by_action, failures)))
         for platform, beside in BESIDE.items()
         for by_action in advice.values()
     )
+
+
+def _longest(by_action: Mapping[str, Advice], failures: FailureOutcomes) -> dict[str, Advice]:
+    """The longest that each action's advice can become where failures make it stricter."""
+    return {
+        action: _longest_of([advice, *filter(None, (outcome.advice_for(action) for outcome in failures.values()))])
+        for action, advice in by_action.items()
+    }
+
+
+def _longest_of(met: list[Advice]) -> Advice:
+    """Obligations add up, and of two delays the longer one stands by each bound."""
+    obligations = tuple({obligation for advice in met for obligation in advice.obligations})
+    delays = [advice.delay_seconds for advice in met if advice.delay_seconds is not None]
+    longest_delay = (max(low for low, _ in delays), max(high for _, high in delays)) if delays else None
+    candidates = [
+        replace(advice, obligations=obligations, delay_seconds=advice.delay_seconds and longest_delay) for advice in met
+    ]
+    return max(candidates, key=lambda advice: len(json.dumps(_advice(advice))))
 
 
 def _rendered(

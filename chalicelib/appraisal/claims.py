@@ -19,12 +19,14 @@ ClaimValue = bool | int | str
 
 
 class Evidence(StrEnum):
-    """Whose word a claim is; also the first part of its name."""
+    """Whose word a claim is; also the first part of its name. HISTORY is the service's own, about the instance: it is
+    no evidence of a submission, and what it lowers is the platform's."""
 
     ANDROID = "android"
     APPLE = "apple"
     PLAY_INTEGRITY = "play_integrity"
     RASP = "rasp"
+    HISTORY = "history"
 
 
 # What a platform submits for each purpose (docs/wire.md section 4).
@@ -74,6 +76,7 @@ class PlayIntegrityStatus(StrEnum):
     FRESH = "fresh"
     KEPT = "kept"
     UNAVAILABLE = "unavailable"
+    BUDGET_SPENT = "budget_spent"
 
 
 BOOT_STATE_OTHER: Final = "other"
@@ -113,6 +116,11 @@ _ALL: Final = (
         kind=Kind.LABEL,
         labels=(*(state.name.lower() for state in VerifiedBootState), BOOT_STATE_OTHER),
         sentence="What verified boot found, says the hardware; `other`: a state that is not documented.",
+    ),
+    Claim(
+        name="android.boot_key_registered",
+        kind=Kind.TRUTH,
+        sentence="The key that verified the system is one of the app's `alternative_boot_keys`.",
     ),
     Claim(
         name="android.os_version",
@@ -198,8 +206,8 @@ _ALL: Final = (
         name="play_integrity.status",
         kind=Kind.LABEL,
         labels=tuple(PlayIntegrityStatus),
-        sentence="Where Google Play's verdict comes from: this submission, an earlier one, or `unavailable`: "
-        "the phone sent a token that could not be verified just now.",
+        sentence="Where Google Play's verdict comes from: this submission, or an earlier one. Where the phone sent a "
+        "token that could not be verified, why: `unavailable`, or today's calls are spent (`budget_spent`).",
     ),
     Claim(
         name="play_integrity.age_hours",
@@ -356,6 +364,47 @@ _ALL: Final = (
             sentence=f"{sentence} Absent where the check should have run and did not.",
         )
         for check, sentence in CHECKS.items()
+    ),
+    Claim(
+        name="history.first_seen_days",
+        kind=Kind.NUMBER,
+        sentence="Days since the instance enrolled first; 0 where it does so now.",
+    ),
+    Claim(
+        name="history.worst_tier_24h",
+        kind=Kind.LEVEL,
+        labels=("low", "none", "medium", "high"),
+        sentence="The worst tier of the last 24 hours, by what the evidence alone was worth; absent where there was no "
+        "verdict.",
+    ),
+    Claim(
+        name="history.tier_flips_24h",
+        kind=Kind.NUMBER,
+        sentence="How often the tier was another than the time before, in this hour and the 23 before it, by what the "
+        "evidence alone was worth.",
+    ),
+    Claim(
+        name="history.attestations_this_hour",
+        kind=Kind.NUMBER,
+        sentence="Tokens that the instance got in this hour of the clock (UTC) before this one.",
+    ),
+    Claim(
+        name="history.enrolments_per_batch_key_this_hour",
+        kind=Kind.NUMBER,
+        sentence="Enrolments of this hour before this one, for the app, by phones with the same attestation key; "
+        "absent in renewals and on Apple platforms.",
+    ),
+    Claim(
+        name="history.enrolments_per_network_this_hour",
+        kind=Kind.NUMBER,
+        sentence="Enrolments of this hour before this one, for the app, from the same network (IPv4 /24, IPv6 /48); "
+        "absent in renewals.",
+    ),
+    Claim(
+        name="history.hard_detection_age_hours",
+        kind=Kind.NUMBER,
+        sentence="Whole hours since an earlier judgement found a reason that `history` lists as hard; absent where "
+        "none did.",
     ),
 )
 

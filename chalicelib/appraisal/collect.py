@@ -15,7 +15,7 @@ from chalicelib.appraisal.claims import (
 )
 from chalicelib.appraisal.policy import AttackLibraries
 from chalicelib.endorsements.google_status import StatusList
-from chalicelib.model.apps import AppRegistration
+from chalicelib.model.apps import AndroidReference, AppRegistration
 from chalicelib.model.claims import (
     CheckState,
     EvidenceSet,
@@ -23,6 +23,7 @@ from chalicelib.model.claims import (
     KeptApple,
     Observation,
     PatchLevel,
+    Unattested,
     VerifiedBootState,
     VerifiedRaspReport,
 )
@@ -50,14 +51,18 @@ def collect_claims(
     """Every claim that the evidence bears; a name that is missing is absent. `status_list_at`: when the one in force
     was fetched, also where it is too old to be looked at."""
     statement_age = (now - evidence.platform_attested_at).days
-    if isinstance(evidence.platform, KeptAndroid):
-        platform = _android(evidence.platform, app=app, status_list=status_list, today=now.date())
-        platform["android.statement_age_days"] = statement_age
-        platform["android.status_list_age_hours"] = _hours_since(status_list_at, now)
-        platform |= _play_integrity(evidence, evidence.platform.play_integrity, app=app, now=now)
-    else:
-        platform = _apple(evidence.platform, app=app, now=now)
-        platform["apple.statement_age_days"] = statement_age
+    platform: dict[str, ClaimValue | None] = {}
+    match evidence.platform:
+        case KeptAndroid() as kept:
+            platform = _android(kept, app=app, status_list=status_list, today=now.date())
+            platform["android.statement_age_days"] = statement_age
+            platform["android.status_list_age_hours"] = _hours_since(status_list_at, now)
+            platform |= _play_integrity(evidence, kept.play_integrity, app=app, now=now)
+        case KeptApple() as kept:
+            platform = _apple(kept, app=app, now=now)
+            platform["apple.statement_age_days"] = statement_age
+        case Unattested():
+            pass  # why it has no statement is its own word, which no rule can look at
     rasp: dict[str, ClaimValue | None] = {}
     if evidence.rasp is not None:
         rasp = _rasp(evidence.rasp, attack_libraries, attack_packages)
@@ -75,6 +80,7 @@ def _android(
         "android.attestation_version": kept.attestation_version,
         "android.device_locked": kept.device_locked,
         "android.verified_boot_state": _boot_state(kept.verified_boot_state_raw),
+        "android.boot_key_registered": _boot_key_registered(kept, reference),
         "android.os_version": kept.os_version,
         "android.os_patch_age_days": _patch_age(kept.os_patch_level, today),
         "android.vendor_patch_age_days": _patch_age(kept.vendor_patch_level, today),
@@ -111,9 +117,10 @@ def _play_integrity(
     evidence: EvidenceSet, kept: KeptPlayIntegrity | None, *, app: AppRegistration, now: datetime
 ) -> dict[str, ClaimValue | None]:
     """Empty where the phone sent no token and none is kept. A verdict that is kept is not forgotten because a later
-    one could not be had: then its claims stand beside the status `unavailable`."""
-    if Format.PLAY_INTEGRITY in evidence.unavailable:
-        status = PlayIntegrityStatus.UNAVAILABLE
+    one could not be had: then its claims stand beside a status that says why."""
+    outage = evidence.unavailable.get(Format.PLAY_INTEGRITY)
+    if outage is not None:
+        status = PlayIntegrityStatus(outage)
     elif kept is None:
         return {}
     else:
@@ -219,6 +226,13 @@ def _boot_state(raw: int | None) -> str | None:
         return None
     known = {state.value: state.name.lower() for state in VerifiedBootState}
     return known.get(raw, BOOT_STATE_OTHER)
+
+
+def _boot_key_registered(kept: KeptAndroid, reference: AndroidReference | None) -> bool | None:
+    if kept.verified_boot_key is None:
+        return None
+    registered = reference.alternative_boot_keys if reference else ()
+    return any(kept.verified_boot_key == alternative.key for alternative in registered)
 
 
 def _patch_age(level: PatchLevel | None, today: date) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from chalicelib.appraisal.claims import Claim, ClaimValue, Kind
+from chalicelib.appraisal.claims import Claim, ClaimValue, Evidence, Kind
 
 
 class Answer(Enum):
@@ -86,6 +86,10 @@ class Condition:
     def claims(self) -> frozenset[str]:
         """The names that it looks at."""
         return frozenset(test.claim.name for test in self.tests)
+
+    @property
+    def on_history(self) -> bool:
+        return any(test.claim.evidence is Evidence.HISTORY for test in self.tests)
 
     def unmet(self, claims: Mapping[str, ClaimValue]) -> frozenset[str]:
         """The names whose tests do not hold."""

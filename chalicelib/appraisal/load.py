@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.appraisal.ar4si import VALUES
-from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
+from chalicelib.appraisal.check import check_whole
 from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
 from chalicelib.appraisal.conditions import OPERATORS, ClaimTest, Condition, Operator
-from chalicelib.appraisal.load_advice import TIERS, load_advice
-from chalicelib.appraisal.policy import Admission, Affirmation, AttackLibraries, Cap, Outcome, Policy, Rule
+from chalicelib.appraisal.load_advice import load_advice
+from chalicelib.appraisal.load_failures import load_failures
+from chalicelib.appraisal.load_history import load_hard, load_limits
+from chalicelib.appraisal.policy import Admission, Affirmation, AttackLibraries, Outcome, Policy, Rule
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import AppraisalReason
@@ -48,80 +50,28 @@ def load_policy(document: bytes) -> Policy:
 
 def _policy(root: Node, *, digest: str) -> Policy:
     members = root.members(
-        required=("version", "name", "required", "missing", "affirms", "rules", "advice"),
-        optional=("admits", "attack_libraries", "attack_packages", "revocation"),
+        required=("version", "name", "required", "affirms", "rules", "advice"),
+        optional=("failures", "admits", "attack_libraries", "attack_packages", "history", "limits", "revocation"),
     )
     members["version"].integer(lowest=1, highest=1)
+    advice = load_advice(members["advice"])
     policy = Policy(
         name=members["name"].text(_NAME, _NAME_SHAPE),
         digest=digest,
         affirmations=_affirmations(members["affirms"]),
         rules=_rules(members["rules"]),
         required=_required(members["required"]),
-        missing=_missing(members["missing"]),
-        advice=load_advice(members["advice"]),
+        failures=load_failures(members.get("failures"), advice),
+        advice=advice,
         attack_libraries=_attack_libraries(members.get("attack_libraries")),
         attack_packages=_attack_packages(members.get("attack_packages")),
         oldest_status_list=_oldest_status_list(members.get("revocation")),
         admits=_admits(members.get("admits")),
+        hard=load_hard(members.get("history")),
+        limits=load_limits(members.get("limits")),
     )
-    _check_whole(root, policy)
+    check_whole(root, policy)
     return policy
-
-
-def _check_whole(root: Node, policy: Policy) -> None:
-    """What no part of the document shows by itself."""
-    _check_evidence(root, policy)
-    _check_lists(policy)
-    touched = {(item.evidence, item.component) for item in policy.affirmations}
-    reasons = [AppraisalReason.NOT_CONFIRMED, *(cap.reason for cap in policy.missing.values())]
-    for rule in policy.rules:
-        for outcome in filter(None, (rule.outcome, rule.absent)):
-            touched.add((rule.evidence, outcome.component))
-            reasons.append(outcome.reason)
-    size = largest_confidential_part(
-        components={evidence: [part for kind, part in touched if kind is evidence] for evidence in Evidence},
-        reasons=reasons,
-        advice=policy.advice,
-    )
-    if size > CONFIDENTIAL_SIZE:
-        root.refuse(
-            f"makes verdicts of up to {size} bytes, and a confidential verdict has {CONFIDENTIAL_SIZE}: "
-            "use fewer actions, shorter names, fewer obligations or fewer components"
-        )
-
-
-def _check_lists(policy: Policy) -> None:
-    """A rule on a list that the policy does not have would never apply."""
-    given = {
-        ("rasp.library_listed", "attack_libraries"): policy.attack_libraries.names | policy.attack_libraries.digests,
-        ("rasp.package_listed", "attack_packages"): policy.attack_packages,
-    }
-    for (claim, member), listed in given.items():
-        for index, rule in enumerate(policy.rules):
-            if not listed and claim in rule.when.claims:
-                raise DocumentInvalid(
-                    f"$.rules[{index}].when", f"asks for `{claim}`, but the policy lists no `{member}`"
-                )
-
-
-def _check_evidence(root: Node, policy: Policy) -> None:
-    """Each kind of evidence is affirmed and ruled on, and what is required has a cap."""
-    for evidence in Evidence:
-        affirmed = any(item.evidence is evidence for item in policy.affirmations)
-        ruled = any(item.evidence is evidence for item in policy.rules)
-        # A policy may leave integrity tokens out altogether, as those do that are older than them: their tier is then
-        # `none`. Without this, no policy could be in force while the service is brought from one version to the next.
-        if evidence is Evidence.PLAY_INTEGRITY and not affirmed and not ruled:
-            continue
-        if not affirmed:
-            root.refuse(f"affirms nothing about {evidence.value} evidence, so that it could never be trusted")
-        if not ruled:
-            root.refuse(f"has no rule on {evidence.value} evidence, so that nothing in it could lower a verdict")
-    for formats in policy.required.values():
-        for needed in formats:
-            if needed not in STATEMENTS and needed not in policy.missing:
-                root.refuse(f"requires {needed.value}, and does not say under `missing` what follows without it")
 
 
 def _affirmations(node: Node) -> tuple[Affirmation, ...]:
@@ -151,6 +101,12 @@ def _rules(node: Node) -> tuple[Rule, ...]:
             members["rule"].refuse(f"is {name}, like an earlier rule; each needs a name of its own")
         seen.add(name)
         evidence, when = _condition(members["when"])
+        # The strict default is against phones that keep something to themselves, and history is none of theirs.
+        if when.on_history and "absent" not in members:
+            item.refuse(
+                "looks at the instance's history and does not say what follows where there is none: add "
+                "`absent: ignored`, or every new instance is judged as if the rule held"
+            )
         outcome = _outcome(members)
         absent = _absent(members["absent"], outcome) if "absent" in members else outcome
         found.append(Rule(name=name, evidence=evidence, when=when, outcome=outcome, absent=absent))
@@ -196,6 +152,9 @@ def _condition(node: Node) -> tuple[Evidence, Condition]:
         claim = Node(name, item.path).choice(REGISTRY, "claim")
         tests.append(_test(claim, item))
     kinds = {test.claim.evidence for test in tests}
+    # History is judged with the platform's evidence, so that its claims may stand beside a platform's.
+    if Evidence.HISTORY in kinds and kinds & {platform for platform, _ in STATEMENTS.values()}:
+        kinds.remove(Evidence.HISTORY)
     if len(kinds) > 1:
         node.refuse("mixes claims of different evidence; each piece of evidence is judged by itself")
     return kinds.pop(), Condition(tuple(tests))
@@ -242,11 +201,6 @@ def _required(node: Node) -> dict[tuple[Evidence, Purpose], tuple[Format, ...]]:
     return found
 
 
-def _missing(node: Node) -> dict[Format, Cap]:
-    members = node.members(required=(Format.RASP.value,), optional=(Format.PLAY_INTEGRITY.value,))
-    return {Format(name): _cap(item) for name, item in members.items()}
-
-
 def _admits(node: Node | None) -> frozenset[Admission]:
     if node is None:
         return frozenset()
@@ -254,14 +208,6 @@ def _admits(node: Node | None) -> frozenset[Admission]:
     if len(set(named)) < len(named):
         node.refuse("names the same admission twice")
     return frozenset(named)
-
-
-def _cap(node: Node) -> Cap:
-    members = node.members(required=("tier", "reason"))
-    tier = members["tier"].choice(TIERS, "tier")
-    if tier is Tier.AFFIRMING:
-        members["tier"].refuse("is high, which caps nothing; say in `required` that the evidence may be left out")
-    return Cap(tier, members["reason"].choice(_REASONS, "reason"))
 
 
 def _attack_libraries(node: Node | None) -> AttackLibraries:

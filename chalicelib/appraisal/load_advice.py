@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 from typing import Final
 
+from chalicelib.appraisal.advice import DEFAULT_ACTION, is_milder
 from chalicelib.endorsements.document import DocumentInvalid, Node
 from chalicelib.model.trust import Tier
 from chalicelib.model.verdict import Advice, Decision, Obligation
@@ -15,8 +16,6 @@ TIERS: Final = {
     "low": Tier.CONTRAINDICATED,
     "none": Tier.NONE,
 }
-DEFAULT_ACTION: Final = "*"
-
 _ACTION: Final = re.compile(r"\*|[a-z0-9][a-z0-9._-]{0,31}")
 _ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
 _MOST_ACTIONS: Final = 8
@@ -25,8 +24,8 @@ _LONGEST_DELAY: Final = 300  # seconds; a request that waits longer has been giv
 _DECISIONS: Final = {decision.value: decision for decision in Decision}
 _OBLIGATIONS: Final = {obligation.value: obligation for obligation in Obligation}
 
-# Advice on the right is never milder than on the left.
-_ORDER: Final = (("high", "medium"), ("medium", "low"), ("medium", "none"))
+# Advice for a worse tier is never milder, so that no phone gains by a worse verdict.
+_ORDER: Final = (("high", "medium"), ("medium", "none"), ("none", "low"))
 
 
 def load_advice(node: Node) -> dict[Tier, dict[str, Advice]]:
@@ -42,17 +41,21 @@ def load_advice(node: Node) -> dict[Tier, dict[str, Advice]]:
 
 def _by_tier(node: Node) -> dict[str, Advice]:
     members = node.members(required=tuple(TIERS))
-    advice = {name: _advice(item) for name, item in members.items()}
+    advice = {name: load_one_advice(item) for name, item in members.items()}
     for milder, stricter in _ORDER:
-        if advice[stricter].decision.severity < advice[milder].decision.severity:
+        if is_milder(advice[stricter], advice[milder]):
             members[stricter].refuse(
-                f"advises {advice[stricter].decision.value}, which is milder than "
-                f"{advice[milder].decision.value} for {milder}"
+                f"advises {_said(advice[stricter])}, which is milder than {_said(advice[milder])} for {milder}"
             )
     return advice
 
 
-def _advice(node: Node) -> Advice:
+def _said(advice: Advice) -> str:
+    delay = " of {} to {} seconds".format(*advice.delay_seconds) if advice.delay_seconds else ""
+    return advice.decision.value + delay
+
+
+def load_one_advice(node: Node) -> Advice:
     members = node.members(required=("decision",), optional=("obligations", "acr", "delay"))
     decision = members["decision"].choice(_DECISIONS, "decision")
     for member, owner in (("acr", Decision.STEP_UP), ("delay", Decision.DELAY)):

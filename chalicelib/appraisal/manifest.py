@@ -52,7 +52,7 @@ def agrees(evidence: EvidenceSet, app: AppRegistration, *, reported: str) -> boo
             return None
         if not current:
             return None if claimed is None else (claimed.android_version_code or 0) >= code
-    elif evidence.platform.validation.bundle_version is None:
+    elif not isinstance(evidence.platform, KeptApple) or evidence.platform.validation.bundle_version is None:
         return None
     return None if stated is None and claimed is None else stated is claimed
 
@@ -63,6 +63,8 @@ def _of_platform(evidence: EvidenceSet, app: AppRegistration) -> tuple[AppVersio
             return tuple(version for version in app.versions if version.android_version_code is not None)
         case KeptApple():
             return tuple(version for version in app.versions if version.apple_bundle_version is not None)
+        case _:  # no platform vouches for it, not even for which it is
+            return app.versions
 
 
 def _stated(versions: Iterable[AppVersion], evidence: EvidenceSet, app: AppRegistration) -> AppVersion | None:
@@ -74,6 +76,8 @@ def _stated(versions: Iterable[AppVersion], evidence: EvidenceSet, app: AppRegis
         case KeptApple(validation=validation):
             bundle = validation.bundle_version
             return next((version for version in versions if version.apple_bundle_version == bundle), None)
+        case _:
+            return None
 
 
 def _latest_code(evidence: EvidenceSet, kept: KeptAndroid, app: AppRegistration) -> tuple[int | None, bool]:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from chalicelib.appraisal.claims import Evidence
 from chalicelib.appraisal.conditions import Condition
+from chalicelib.appraisal.failures import FailureOutcomes
+from chalicelib.appraisal.history import DEFAULT_LIMITS, Limits
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
@@ -33,6 +35,10 @@ class Rule:
     outcome: Outcome
     absent: Outcome | None
 
+    def explains(self, claim: str) -> bool:
+        """Whether the rule is about this claim alone, so that it says what the claim means whatever others are."""
+        return len(self.when.tests) == 1 and claim in self.when.claims
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affirmation:
@@ -43,14 +49,6 @@ class Affirmation:
     component: Component
     value: int
     when: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """Without the evidence, the tier is no better than this."""
-
-    tier: Tier
-    reason: AppraisalReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +67,25 @@ class Admission(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`digest`: hex SHA-256 of the document. `advice`: by tier, then by action, with "*" always there.
+    """`digest`: hex SHA-256 of the document. `advice`: by tier, then by action, with "*" always there;
+    never milder for a worse tier. `failures`: what is configured; the rest means no.
     `attack_packages`: application ids, exactly as apps are installed under them.
-    `oldest_status_list`: beyond it, revocation is unknown; None: the policy sets no bound."""
+    `oldest_status_list`: beyond it, revocation is unknown; None: the policy sets no bound. `hard`: reasons whose last
+    time is kept with an instance."""
 
     name: str
     digest: str
     affirmations: tuple[Affirmation, ...]
     rules: tuple[Rule, ...]
     required: Mapping[tuple[Evidence, Purpose], tuple[Format, ...]]
-    missing: Mapping[Format, Cap]
+    failures: FailureOutcomes
     advice: Mapping[Tier, Mapping[str, Advice]]
     attack_libraries: AttackLibraries
     attack_packages: frozenset[str]
     oldest_status_list: timedelta | None
     admits: frozenset[Admission] = frozenset()
+    hard: frozenset[AppraisalReason] = frozenset()
+    limits: Limits = DEFAULT_LIMITS
 
     @property
     def id(self) -> str:

@@ -49,5 +49,6 @@ def _members(record: DecisionRecord) -> dict[str, Any]:
         "endorsements_id": record.endorsements_id,
         "endorsement_ages": dict(record.endorsement_ages),
         "formats": record.formats,
+        "vectors": {format_: dict(vector.values) for format_, vector in record.vectors.items()},
     }
     return {name: value for name, value in members.items() if value not in (None, "", (), [], {})}

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.model.apps import (
+    AlternativeBootKey,
     AndroidReference,
     AppleReference,
     AppRegistration,
@@ -48,6 +49,9 @@ _SECRET_SHAPE: Final = "the name of a secret: 1 to 64 of a-z, 0-9, `.`, `_` and 
 # Google allows 10,000 a day unless asked for more; a hundred times that is a slip of the pen.
 # https://developer.android.com/google/play/integrity/setup#increase-daily
 _MOST_DAILY_CALLS: Final = 1_000_000
+
+_MOST_BOOT_KEYS: Final = 64  # a system has one for each model of phone
+_SYSTEM: Final = re.compile(r"[\x20-\x7e]{1,64}")
 
 _MOST_VERSIONS: Final = 256  # releases that phones still have: some years of them
 # docs/wire.md section 10: what a report's `app_version` may be, but printable ASCII.
@@ -95,7 +99,9 @@ def _app(name: str, node: Node) -> AppRegistration:
 
 
 def _android(node: Node) -> AndroidReference:
-    members = node.members(required=("packages", "signature_digests"), optional=("play_integrity",))
+    members = node.members(
+        required=("packages", "signature_digests"), optional=("play_integrity", "alternative_boot_keys")
+    )
     return AndroidReference(
         packages=_texts(members["packages"], _PACKAGE, "an Android application id such as com.example.app"),
         signature_digests=tuple(
@@ -105,7 +111,25 @@ def _android(node: Node) -> AndroidReference:
             )
         ),
         play_integrity=_play_integrity(members["play_integrity"]) if "play_integrity" in members else None,
+        alternative_boot_keys=_boot_keys(members["alternative_boot_keys"])
+        if "alternative_boot_keys" in members
+        else (),
     )
+
+
+def _boot_keys(node: Node) -> tuple[AlternativeBootKey, ...]:
+    found: list[AlternativeBootKey] = []
+    for item in node.items(most=_MOST_BOOT_KEYS):
+        members = item.members(required=("name", "key"))
+        key = bytes.fromhex(members["key"].text(_DIGEST, "a verified boot key: 64 hex digits, lower case"))
+        if not any(key):
+            members["key"].refuse("is all zeros, which is what phones state that verified nothing")
+        if any(key == earlier.key for earlier in found):
+            members["key"].refuse("is the key of an earlier entry")
+        found.append(
+            AlternativeBootKey(name=members["name"].text(_SYSTEM, "1 to 64 printable ASCII characters"), key=key)
+        )
+    return tuple(found)
 
 
 def _play_integrity(node: Node) -> PlayIntegrityReference:

@@ -39,10 +39,22 @@ class PlayIntegrityReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlternativeBootKey:
+    """The verified boot key of a system that is not the phone maker's and that the team welcomes on its phones.
+
+    `key`: the 32 bytes that hardware states as `verifiedBootKey`, SHA-256 of the public key.
+    """
+
+    name: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AndroidReference:
     packages: tuple[str, ...]
     signature_digests: tuple[bytes, ...]  # SHA-256 of signing certificates, Play's re-signing one included
     play_integrity: PlayIntegrityReference | None = None
+    alternative_boot_keys: tuple[AlternativeBootKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,16 +4,17 @@ Vendor numbers (versions, tags, categories) are open integers; serials are integ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Self
 
 from chalicelib.model.descriptor import Descriptor
+from chalicelib.model.history import Past
 from chalicelib.model.keys import EcPublicJwk
 from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.rasp import RaspDialect
-from chalicelib.model.submission import Format
+from chalicelib.model.submission import Format, UnattestedCause
 
 
 class SecurityLevel(IntEnum):
@@ -336,16 +337,32 @@ class KeptApple:
 KeptEvidence = KeptAndroid | KeptApple
 
 
+@dataclass(frozen=True, slots=True)
+class Unattested:
+    """No platform vouches for this phone, not even for which platform it is. The cause is the phone's bare word."""
+
+    claimed_cause: UnattestedCause
+
+
+class Outage(StrEnum):
+    """Why a vendor's word could not be had just now, as the service saw it itself. Never the phone's word."""
+
+    UNAVAILABLE = "unavailable"  # the vendor's server gave no usable answer, or the keys to read it are not at hand
+    BUDGET_SPENT = "budget_spent"  # the calls that the app may cost today were made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSet:
-    """Everything `appraise` weighs: the platform's word (kept or fresh), the report, and how old the statement is.
+    """Everything `appraise` weighs: the platform's word (kept or fresh), the report, how old the statement is, and what
+    stood of the instance before this submission.
 
-    `unavailable`: formats that the phone sent and that nobody could verify just now, as the service saw itself: a
-    vendor's server was down, or the day's budget for its calls is spent. Never the phone's word.
+    `unavailable`: formats that the phone sent and that nobody could verify just now, and why.
+    `platform_attested_at`: of an unattested phone, when it came.
     """
 
-    platform: KeptEvidence
+    platform: KeptEvidence | Unattested
     platform_attested_at: datetime
     rasp: VerifiedRaspReport | None
+    past: Past | None = None
     fresh_formats: tuple[Format, ...] = ()
-    unavailable: tuple[Format, ...] = ()
+    unavailable: Mapping[Format, Outage] = field(default_factory=dict)

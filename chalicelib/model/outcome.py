@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.model.claims import Outage
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
 
 
@@ -23,6 +24,7 @@ class Unavailable:
     nor no, and policy says what that means. `detail` obeys the rule of `Refused.detail`."""
 
     detail: str = ""
+    why: Outage = Outage.UNAVAILABLE
 
 
 class Malfunction(Exception):  # noqa: N818 - RATS calls it so, and it is a malfunction, not an error of the caller

@@ -43,6 +43,10 @@ class RefusalReason(_Explained):
         "platform_statement_missing",
         "The phone sent no platform statement, and policy does not admit that for this app.",
     )
+    UNATTESTED_BUDGET_SPENT = (
+        "unattested_budget_spent",
+        "The phone sent no platform statement, and as many such phones as policy admits in a day were admitted.",
+    )
 
     # the challenge
     CHALLENGE_UNKNOWN = (
@@ -80,6 +84,14 @@ class RefusalReason(_Explained):
     INSTANCE_PLATFORM_MISMATCH = (
         "instance_platform_mismatch",
         "The renewal comes with evidence of another platform than the instance enrolled with.",
+    )
+    ATTESTATION_LIMIT = (
+        "attestation_limit",
+        "The instance attested as often in this hour as policy allows.",
+    )
+    ENROLMENT_LIMIT = (
+        "enrolment_limit",
+        "As many instances enrolled in this hour as policy allows, by the phone's attestation key or from its network.",
     )
     APP_ATTEST_KEY_TAKEN = (
         "app_attest_key_taken",
@@ -176,6 +188,10 @@ class AppraisalReason(_Explained):
     ANDROID_BOOT_NOT_VERIFIED = (
         "android_boot_not_verified",
         "The phone did not boot the maker's verified system.",
+    )
+    ANDROID_SYSTEM_ALTERNATIVE = (
+        "android_system_alternative",
+        "The phone runs a system that is not its maker's, and verified it by that system's key.",
     )
     ANDROID_ROOT_OF_TRUST_MISSING = "android_root_of_trust_missing", "The hardware states no root of trust."
     ANDROID_BATCH_KEY_REVOKED = (
@@ -299,6 +315,32 @@ class AppraisalReason(_Explained):
     RASP_LIBRARY_LISTED = "rasp_library_listed", "A library known for attacks is loaded into the app."
 
     # no evidence
+    PLATFORM_UNSUPPORTED = (
+        "platform_unsupported",
+        "No platform vouches for the phone, and it says that it has none that could.",
+    )
+    PLATFORM_UNAVAILABLE_CLAIMED = (
+        "platform_unavailable_claimed",
+        "No platform vouches for the phone, and it says that the platform did not answer.",
+    )
+    FAILURE_NOT_CONFIGURED = (
+        "failure_not_configured",
+        "Something could not be had or checked, and policy does not say what that means.",
+    )
+
+    # the instance's history
+    HISTORY_HARD_DETECTION = (
+        "history_hard_detection",
+        "Something grave was found on this phone not long ago, even if it is not there now.",
+    )
+    HISTORY_UNSTEADY = (
+        "history_unsteady",
+        "What this phone's evidence is worth was worse, or changed more often, in the last day than policy wants.",
+    )
+    HISTORY_UNUSUAL = (
+        "history_unusual",
+        "The instance is newer, attested more often, or enrolled beside more others in this hour, than policy wants.",
+    )
 
     # any evidence
     NOT_CONFIRMED = (
@@ -312,6 +354,7 @@ class MalfunctionReason(_Explained):
     POLICY_UNAVAILABLE = "policy_unavailable", "No policy is in force, or the one in force does not parse."
     APPS_UNAVAILABLE = "apps_unavailable", "No app register is in force, or the one in force does not parse."
     ENDORSEMENTS_UNAVAILABLE = "endorsements_unavailable", "The endorsements in force do not parse."
+    SECRET_UNAVAILABLE = "secret_unavailable", "A secret of the service's own could not be read, or is none."
     SIGNER_UNAVAILABLE = "signer_unavailable", "The signing key did not answer."
     TOKEN_SELF_CHECK = "token_self_check", "The token that was made does not pass its own check."
     CONFIGURATION = "configuration", "The configuration contradicts itself."

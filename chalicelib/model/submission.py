@@ -16,6 +16,8 @@ class Format(StrEnum):
     RASP = "rasp"
     # A renewal by proof alone: what is appraised is what the instance keeps from its enrolment.
     INSTANCE = "instance"
+    # No platform vouches for the phone: what is appraised is its report, and what policy says of such phones.
+    UNATTESTED = "unattested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,16 @@ class SubmittedAppleAssertion:
     assertion: bytes
 
 
+class UnattestedCause(StrEnum):
+    UNSUPPORTED = "unsupported"
+    PLATFORM_UNAVAILABLE = "platform_unavailable"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedUnattested:
-    """The phone says why it has no platform statement: `unsupported` or `platform_unavailable`. A claim of its own."""
+    """The phone says why it has no platform statement. A claim of its own."""
 
-    cause: str
+    cause: UnattestedCause
 
 
 class PlayIntegrityRequest(StrEnum):

@@ -1,7 +1,7 @@
 """Judgement by Assay. Only `appraise` makes a `Verdict`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.model.reasons import AppraisalReason
@@ -60,12 +60,13 @@ class AppliedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`advice` maps action names to advice and always has "*", the default."""
+    """`advice` maps action names to advice and always has "*", the default. `evidence_tier`: what the tier would be if
+    the instance had no history."""
 
     tier: Tier
+    evidence_tier: Tier
     submodules: tuple[Submodule, ...]
     reasons: tuple[AppraisalReason, ...]
     applied: tuple[AppliedRule, ...]
     advice: Mapping[str, Advice]
     policy_id: str  # "<name>@<digest>"
-    ages: Mapping[str, int] = field(default_factory=dict)  # seconds, by endorsement kind

@@ -1,14 +1,16 @@
 """What verified evidence has to be to make, or to move, an instance: shared words of enrolment and renewal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib.endorsements.anchors import AnchorSet
 from chalicelib.model.claims import EvidenceSet
+from chalicelib.model.history import hour_of
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Refused
 from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.service.ports import InstanceChange, KeptReceipt, Platform
+from chalicelib.service.ports import EnrolmentCount, InstanceChange, KeptReceipt, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Admitted:
 
     `receipt` is what an Apple enrolment brought for the risk metric, where the app asks for one; `play_integrity` is
     Google Play's verdict, where this submission brought one: it replaces the one that stands, and None does not.
+    `enrolments`: what an enrolment is counted as.
     """
 
     change: InstanceChange
@@ -34,10 +37,21 @@ class Admitted:
     evidence: EvidenceSet
     receipt: KeptReceipt | None = None
     play_integrity: KeptPlayIntegrity | None = None
+    enrolments: tuple[EnrolmentCount, ...] = ()
 
 
-def refused_as_it_stands(standing: Instance, *, app: str) -> Refused | None:
-    """What holds for every use of an instance key that is enrolled: it has one app, and nobody blocked it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmittedUnattested:
+    """A phone that no platform vouches for. It has no instance, before or after."""
+
+    evidence: EvidenceSet
+
+
+def refused_as_it_stands(
+    standing: Instance, *, app: str, most_attestations: int | None, now: datetime
+) -> Refused | None:
+    """What holds for every use of an instance key that is enrolled: it has one app, nobody blocked it, and it has room
+    for one more attestation in this hour (`most_attestations`; None: always).
 
     A blocked instance is refused, not judged low: the block is this service's own word about one instance, not
     something that its evidence says, and a token that is never made cannot meet a backend that reads too little of it.
@@ -46,4 +60,6 @@ def refused_as_it_stands(standing: Instance, *, app: str) -> Refused | None:
         return Refused(RefusalReason.INSTANCE_OTHER_APP)
     if standing.blocked:
         return Refused(RefusalReason.INSTANCE_BLOCKED)
+    if most_attestations is not None and standing.history.attested.get(hour_of(now), 0) >= most_attestations:
+        return Refused(RefusalReason.ATTESTATION_LIMIT)
     return None

@@ -10,7 +10,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
-from chalicelib.model.submission import SubmittedAttestation
+from chalicelib.model.submission import SubmittedAttestation, SubmittedUnattested
 from chalicelib.model.verdict import Verdict
 from chalicelib.results import (
     AttestationToken,
@@ -21,10 +21,11 @@ from chalicelib.results import (
     signing_input,
 )
 from chalicelib.service import records
-from chalicelib.service.admission import Admitted
+from chalicelib.service.admission import Admitted, AdmittedUnattested
 from chalicelib.service.beliefs import Beliefs, InForce
 from chalicelib.service.challenges import new_challenge, new_reference
 from chalicelib.service.enrolment import enrol, enrolment_conflict, refused_for_platform
+from chalicelib.service.history import Enrolments, mark_of
 from chalicelib.service.play_integrity import PlayIntegrity, refused_integrity_token
 from chalicelib.service.ports import (
     AnswerRenderer,
@@ -42,6 +43,7 @@ from chalicelib.service.ports import (
     StoredAnswer,
 )
 from chalicelib.service.renewal import renew, renewal_conflict
+from chalicelib.service.unattested import UnattestedPhones
 from chalicelib.verifiers.rasp import verify_report
 from chalicelib.verifiers.submission import verify_proof
 
@@ -65,15 +67,21 @@ _ENROLS_NEXT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A submission that holds its challenge. `now` is the one time that everything about it is judged by."""
+    """A submission that holds its challenge. `now` is the one time that everything about it is judged by; `network`
+    is where it came from."""
 
     submitted: SubmittedAttestation
+    network: str
     registration: AppRegistration
     audience: Audience
     believed: InForce
     held: Claimed
     now: datetime
     reference: str
+
+    @property
+    def enrols(self) -> bool:
+        return self.submitted.descriptor.purpose is Purpose.ENROL
 
 
 class AttestService:
@@ -89,6 +97,8 @@ class AttestService:
         renderer: AnswerRenderer,
         decisions: DecisionLog,
         play_integrity: PlayIntegrity,
+        unattested: UnattestedPhones,
+        enrolments: Enrolments,
         clock: Clock,
         randomness: Randomness,
         issuer: str,
@@ -100,25 +110,30 @@ class AttestService:
         self._renderer = renderer
         self._decisions = decisions
         self._play_integrity = play_integrity
+        self._unattested = unattested
+        self._enrolments = enrolments
         self._clock = clock
         self._randomness = randomness
         self._issuer = issuer
 
-    def attest(self, submitted: SubmittedAttestation) -> StoredAnswer:
+    def attest(self, submitted: SubmittedAttestation, *, network: str) -> StoredAnswer:
         """The one answer to a decoded submission: a token, or a refusal. Raises Malfunction, and then nothing stands.
+        `network`: the prefix of the network that it came from, as the edge saw it; no more is kept than a keyed hash.
 
         1. App, platform and audience are registered. Nothing is spent on an app that nobody knows.
         2. Claim the challenge: one conditional write, before any costly work, so that a flood of copies pays for one
            judgement and no two workers judge the same submission.
         3. Verify, from cheap to costly: the proof (it ties all pieces together, so nothing else is worth reading
-           without it), the RASP report, the platform's statement against the instance as it stands, and last an
-           integrity token, which may cost a call to Google.
-        4. Appraise what was verified: pure, by what is in force.
+           without it), the RASP report, the platform's statement against the instance as it stands (and whether it has
+           room in its hour), how many enrolled beside one that enrols, and last an integrity token, which may cost a
+           call to Google.
+        4. Appraise what was verified: pure, by what is in force, and by what stood before.
         5. Write the token's claims, and record the decision *before* it is signed: a token without a record is a hole
            in the audit, a record without a token is a line to explain.
         6. Sign, and verify the token against itself: nothing leaves that a backend would have to reject.
-        7. Commit answer, instance and next challenge in one transaction, *after* signing: whoever loses it throws the
-           token away, so that at most one answer ever leaves, and no challenge is spent without one.
+        7. Commit answer, instance, its history and next challenge in one transaction, *after* signing: whoever loses it
+           throws the token away, so that at most one answer ever leaves, and no challenge is spent without one. A
+           refusal moves no instance, and leaves no mark on one.
         """
         # 1.
         believed = self._beliefs.in_force()
@@ -148,6 +163,7 @@ class AttestService:
             return self._refuse_unspent(submitted, Refused(claimed), now=now)
         case = _Case(
             submitted=submitted,
+            network=network,
             registration=registration,
             audience=audience,
             believed=believed,
@@ -188,19 +204,20 @@ class AttestService:
                 case.submitted.descriptor,
                 reference=case.reference,
                 time=case.now,
-                admitted=admitted,
+                platform=admitted.platform if isinstance(admitted, Admitted) else None,
                 verdict=verdict,
                 jti=prepared.claims.jti,
-                endorsements_id=case.believed.endorsements_id,
+                jkt=proof.jwk.jkt,
+                believed=case.believed,
             )
         )
         # 6.
         signature = self._signer.sign(prepared.value)
         token = check_token(assemble(prepared, signature), public_jwk=self._signer.public_jwk)
         # 7.
-        return self._commit(case, proof, admitted, token)
+        return self._commit(case, proof, admitted, verdict, token)
 
-    def _admit(self, case: _Case, proof: VerifiedProof) -> Admitted | Refused:
+    def _admit(self, case: _Case, proof: VerifiedProof) -> Admitted | AdmittedUnattested | Refused:
         rasp = verify_report(proof)
         if isinstance(rasp, Refused):
             return rasp
@@ -208,7 +225,24 @@ class AttestService:
         misplaced = refused_integrity_token(case.submitted, standing=standing, registration=case.registration)
         if misplaced is not None:
             return misplaced
+        if isinstance(case.submitted.statement, SubmittedUnattested) and case.enrols:
+            return self._unattested.admit(
+                case.submitted.statement,
+                rasp=rasp,
+                standing=standing,
+                registration=case.registration,
+                policy=case.believed.policy,
+                now=case.now,
+            )
         admitted = self._vouched(case, proof, rasp, standing)
+        if isinstance(admitted, Admitted) and admitted.change is InstanceChange.ENROL:
+            admitted = self._enrolments.weigh(
+                admitted,
+                app=case.registration.app,
+                network=case.network,
+                limits=case.believed.policy.limits,
+                now=case.now,
+            )
         if isinstance(admitted, Refused) or case.submitted.play_integrity is None:
             return admitted
         return self._play_integrity.weigh(
@@ -222,9 +256,16 @@ class AttestService:
     def _vouched(
         self, case: _Case, proof: VerifiedProof, rasp: VerifiedRaspReport | None, standing: Instance | None
     ) -> Admitted | Refused:
-        if case.submitted.descriptor.purpose is Purpose.RENEW:
+        most_attestations = case.believed.policy.limits.attestations_per_instance
+        if not case.enrols:
             return renew(
-                case.submitted, proof=proof, rasp=rasp, standing=standing, app=case.registration.app, now=case.now
+                case.submitted,
+                proof=proof,
+                rasp=rasp,
+                standing=standing,
+                app=case.registration.app,
+                most_attestations=most_attestations,
+                now=case.now,
             )
         return enrol(
             case.submitted,
@@ -234,6 +275,7 @@ class AttestService:
             registration=case.registration,
             admits=case.believed.policy.admits,
             anchors=case.believed.anchors,
+            most_attestations=most_attestations,
             now=case.now,
         )
 
@@ -250,8 +292,16 @@ class AttestService:
         )
         return signing_input(claims, kid=self._signer.kid)
 
-    def _commit(self, case: _Case, proof: VerifiedProof, admitted: Admitted, token: AttestationToken) -> StoredAnswer:
-        following = self._next_challenge(case, Purpose.RENEW)
+    def _commit(
+        self,
+        case: _Case,
+        proof: VerifiedProof,
+        admitted: Admitted | AdmittedUnattested,
+        verdict: Verdict,
+        token: AttestationToken,
+    ) -> StoredAnswer:
+        # Who has no instance renews nothing.
+        following = self._next_challenge(case, Purpose.RENEW if isinstance(admitted, Admitted) else Purpose.ENROL)
         answer = self._renderer.success(
             token=token.text,
             token_kind=token.kind,
@@ -259,6 +309,9 @@ class AttestService:
             next_challenge=following,
             server_time=case.now,
         )
+        policy = case.believed.policy
+        if isinstance(admitted, AdmittedUnattested):
+            return self._commit_answer(case, proof, answer, following)
         outcome = self._challenges.commit(
             held=case.held,
             answer=answer,
@@ -266,27 +319,51 @@ class AttestService:
             change=(admitted.change, admitted.instance),
             receipt=admitted.receipt,
             play_integrity=admitted.play_integrity,
+            mark=mark_of(verdict, standing=admitted.instance.history, policy=policy, now=case.now),
+            enrolments=admitted.enrolments,
         )
         if outcome is CommitOutcome.DONE:
             return answer
         self._record_discarded(case, proof)
         if outcome is CommitOutcome.LOST:
             return self._answer_of_another(case.submitted)
-        # The instance moved between reading it and now; the challenge is still held.
+        # The instance, or a count of enrolments, moved between reading it and now; the challenge is still held.
+        if outcome is CommitOutcome.ENROLMENT_LIMIT:
+            reached = Refused(RefusalReason.ENROLMENT_LIMIT, "enrolments of this hour, reached meanwhile")
+            return self._refuse(case, reached, proof=proof)
         standing = self._instances.by_jkt(admitted.instance.jkt)
         why = enrolment_conflict if admitted.change is InstanceChange.ENROL else renewal_conflict
-        return self._refuse(case, why(admitted.instance, standing=standing), proof=proof)
+        refused = why(
+            admitted.instance,
+            standing=standing,
+            most_attestations=policy.limits.attestations_per_instance,
+            now=case.now,
+        )
+        return self._refuse(case, refused, proof=proof)
 
     def _refuse(self, case: _Case, refused: Refused, *, proof: VerifiedProof | None = None) -> StoredAnswer:
         """Refusals spend the challenge like tokens do, and stand like them: asking again gives the same answer."""
-        enrols = case.submitted.descriptor.purpose is Purpose.ENROL or refused.reason in _ENROLS_NEXT
+        enrols = case.enrols or refused.reason in _ENROLS_NEXT
         following = self._next_challenge(case, Purpose.ENROL if enrols else Purpose.RENEW)
         answer = self._renderer.refusal(
             refused=refused, reference=case.reference, next_challenge=following, server_time=case.now
         )
         self._decisions.record(
-            records.refusal(case.submitted, refused, reference=case.reference, time=case.now, proof=proof)
+            records.refusal(
+                case.submitted,
+                refused,
+                reference=case.reference,
+                time=case.now,
+                proof=proof,
+                believed=case.believed,
+            )
         )
+        return self._commit_answer(case, proof, answer, following)
+
+    def _commit_answer(
+        self, case: _Case, proof: VerifiedProof | None, answer: StoredAnswer, following: NewChallenge
+    ) -> StoredAnswer:
+        """An answer that moves no instance."""
         outcome = self._challenges.commit(held=case.held, answer=answer, next_challenge=following, change=None)
         if outcome is CommitOutcome.DONE:
             return answer

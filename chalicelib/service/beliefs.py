@@ -33,6 +33,8 @@ _KEPT_DOCUMENTS = 4
 
 APPS, POLICY, GOOGLE_STATUS, TRUST_ANCHORS = "apps", "policy", "google_status", "trust_anchors"
 
+_ENDORSEMENTS: Final = (GOOGLE_STATUS, TRUST_ANCHORS)
+
 _NO_ANCHORS: Final = AnchorSet(())
 
 _Parsed = TypeVar("_Parsed")
@@ -44,7 +46,8 @@ class InForce:
 
     `status_list` None: there is none in force, which policy weighs. `status_list_at`: when its publisher last gave it,
     aware UTC. `anchors`: those in force, and the built-in ones for each use that these do not name.
-    `endorsements_id` names what is in force of both, "<kind>@<digest>", with a comma in between.
+    `endorsements_id` names what is in force of both, "<kind>@<digest>", with a comma in between; `endorsements_at`, by
+    kind, when each was last given.
     """
 
     apps: Mapping[str, AppRegistration]
@@ -53,6 +56,11 @@ class InForce:
     status_list_at: datetime | None
     anchors: TrustAnchors
     endorsements_id: str | None
+    endorsements_at: Mapping[str, datetime]
+
+    def ages(self, now: datetime) -> dict[str, int]:
+        """Of the endorsements in force, in seconds, by kind."""
+        return {kind: int((now - at).total_seconds()) for kind, at in self.endorsements_at.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +130,9 @@ class Beliefs:
                 status_list=None if listed is None else self._status.of(listed, self._documents),
                 status_list_at=None if listed is None else listed.fetched_at,
                 anchors=self._trusted(active),
-                endorsements_id=",".join(
-                    f"{kind}@{active[kind].digest}" for kind in (GOOGLE_STATUS, TRUST_ANCHORS) if kind in active
-                )
+                endorsements_id=",".join(f"{kind}@{active[kind].digest}" for kind in _ENDORSEMENTS if kind in active)
                 or None,
+                endorsements_at={kind: active[kind].fetched_at for kind in _ENDORSEMENTS if kind in active},
             )
 
     def _trusted(self, active: Mapping[str, ActiveDocument]) -> TrustAnchors:

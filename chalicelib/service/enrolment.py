@@ -16,6 +16,7 @@ from chalicelib.model.claims import (
     VerifiedProof,
     VerifiedRaspReport,
 )
+from chalicelib.model.history import History, Past
 from chalicelib.model.instances import AppAttestKey, Instance
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
@@ -61,19 +62,22 @@ def enrol(
     registration: AppRegistration,
     anchors: TrustAnchors,
     admits: Collection[Admission],
+    most_attestations: int | None,
     now: datetime,
 ) -> Admitted | Refused:
     """The instance that `submitted` makes, or why it makes none. `standing`: the one that has the proof's key already.
     `submitted` is of a platform that the app is registered for. `admits`: policy's word on evidence that is refused by
     default.
 
-    1. The key is new, or stands enrolled for the same app, unblocked.
+    1. The key is new, or stands enrolled for the same app, unblocked, and below its limit.
     2. The platform's statement verifies.
     3. The statement vouches for the key that signed the proof, and the key is fit.
     4. A key that stands enrolled already keeps its platform key.
     """
     # 1. Before the statement: a look at a record costs less than its signatures.
-    if standing is not None and (refused := refused_as_it_stands(standing, app=registration.app)):
+    if standing is not None and (
+        refused := refused_as_it_stands(standing, app=registration.app, most_attestations=most_attestations, now=now)
+    ):
         return refused
     # 2. and 3.
     vouched = _vouch(submitted, proof=proof, registration=registration, anchors=anchors, admits=admits, now=now)
@@ -84,6 +88,8 @@ def enrol(
         return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
 
     kept = _with_what_is_known(vouched.kept, standing=standing)
+    # Enrolling the same key again is no new beginning.
+    history = History() if standing is None else standing.history
     return Admitted(
         change=InstanceChange.ENROL,
         instance=Instance(
@@ -93,6 +99,7 @@ def enrol(
             enrolled_at=now,
             attested_at=now,
             app_attest=vouched.app_attest,
+            history=history,
         ),
         receipt=_receipt(vouched, jkt=proof.jwk.jkt, registration=registration, now=now),
         platform=vouched.platform,
@@ -100,18 +107,21 @@ def enrol(
             platform=kept,
             platform_attested_at=now,
             rasp=rasp,
+            past=Past(first_seen=now if standing is None else standing.enrolled_at, history=history),
             fresh_formats=(vouched.format,) if rasp is None else (vouched.format, Format.RASP),
         ),
     )
 
 
-def enrolment_conflict(instance: Instance, *, standing: Instance | None) -> Refused:
+def enrolment_conflict(
+    instance: Instance, *, standing: Instance | None, most_attestations: int | None, now: datetime
+) -> Refused:
     """Why the commit of this enrolment met a conflict: `standing` is what has its key now, read again.
 
     Raises Malfunction(BUSY) where nothing stands in the way any more: the same body is judged again.
     """
     if standing is not None:
-        if refused := refused_as_it_stands(standing, app=instance.app):
+        if refused := refused_as_it_stands(standing, app=instance.app, most_attestations=most_attestations, now=now):
             return refused
         if _platform_key(standing.app_attest) != _platform_key(instance.app_attest):
             return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
@@ -148,9 +158,7 @@ def _vouch(
             )
         case SubmittedAppleAttestation() as statement if registration.apple is not None:
             return _apple(statement, proof=proof, reference=registration.apple, anchors=anchors, now=now)
-        case SubmittedUnattested():
-            return Refused(RefusalReason.PLATFORM_STATEMENT_MISSING)
-        case SubmittedAppleAttestation() | SubmittedAppleAssertion() | None:
+        case SubmittedAppleAttestation() | SubmittedAppleAssertion() | SubmittedUnattested() | None:
             return Refused(RefusalReason.EVIDENCE_COMBINATION, "an enrolment without a statement that enrols this app")
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.model.apps import AndroidReference, AppRegistration, PlayIntegrityReference
-from chalicelib.model.claims import KeptAndroid, KeptApple, VerifiedProof
+from chalicelib.model.claims import KeptAndroid, KeptApple, Outage, VerifiedProof
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.play_integrity import KeptPlayIntegrity, VerifiedPlayIntegrity
@@ -16,6 +16,7 @@ from chalicelib.model.submission import (
     SubmittedAppleAttestation,
     SubmittedAttestation,
     SubmittedPlayIntegrity,
+    SubmittedUnattested,
 )
 from chalicelib.service.admission import Admitted
 from chalicelib.service.ports import CallBudget, Event, EventKind, EventLog, PlayIntegrityDecoder, Secrets
@@ -39,6 +40,8 @@ def refused_integrity_token(
     """
     if submitted.play_integrity is None:
         return None
+    if isinstance(submitted.statement, SubmittedUnattested):
+        return Refused(RefusalReason.EVIDENCE_COMBINATION, "an integrity token beside no statement of the platform's")
     apples_statement = isinstance(submitted.statement, SubmittedAppleAttestation | SubmittedAppleAssertion)
     if apples_statement or (standing is not None and isinstance(standing.kept, KeptApple)):
         return Refused(RefusalReason.EVIDENCE_COMBINATION, "an integrity token of Google Play's from an Apple platform")
@@ -101,13 +104,9 @@ class PlayIntegrity:
         match verified:
             case Refused():
                 return verified
-            case Unavailable():
-                return replace(
-                    admitted,
-                    evidence=replace(
-                        admitted.evidence, unavailable=(*admitted.evidence.unavailable, Format.PLAY_INTEGRITY)
-                    ),
-                )
+            case Unavailable(why=why):
+                unavailable = {**admitted.evidence.unavailable, Format.PLAY_INTEGRITY: why}
+                return replace(admitted, evidence=replace(admitted.evidence, unavailable=unavailable))
             case VerifiedPlayIntegrity():
                 brought = KeptPlayIntegrity(verdict=verified, verified_at=now)
                 moved = replace(kept, play_integrity=brought)
@@ -194,7 +193,7 @@ class PlayIntegrity:
 
     def _unavailable(self, kind: EventKind, *, app: str, detail: str, now: datetime) -> Unavailable:
         self.events.raise_event(Event(kind=kind, subject=app, time=now, detail=detail))
-        return Unavailable(detail)
+        return Unavailable(detail, Outage.BUDGET_SPENT if kind is EventKind.BUDGET_SPENT else Outage.UNAVAILABLE)
 
 
 def _package(kept: KeptAndroid, android: AndroidReference) -> str:

@@ -15,7 +15,7 @@ from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.play_integrity import KeptPlayIntegrity
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
 from chalicelib.model.submission import Format
-from chalicelib.model.trust import Tier
+from chalicelib.model.trust import Tier, Vector
 from chalicelib.model.verdict import AppliedRule
 
 
@@ -391,7 +391,9 @@ class DecisionRecord:
     """One judgement, for analysts. It holds no evidence, challenge, token or device identifier.
 
     `reference` is what a refused phone shows to support; `jti` finds the record of a token; `detail` obeys
-    `Refused.detail`. Refusals have `refusal` and `detail`; tokens have everything from `jti` down.
+    `Refused.detail`. Refusals have `refusal` and `detail`, tokens `jti`, `tier`, `reasons`, `applied` and `formats`.
+    `vectors`: as far as something was checked; of a refusal, where cryptography failed and for that alone. What was
+    believed (`policy_id` and the endorsements) stands wherever somebody judged by it.
     """
 
     reference: str
@@ -412,6 +414,7 @@ class DecisionRecord:
     endorsements_id: str | None = None
     endorsement_ages: Mapping[str, int] = field(default_factory=dict)  # seconds, by endorsement kind
     formats: tuple[Format, ...] = ()
+    vectors: Mapping[Format, Vector] = field(default_factory=dict)
 
 
 class DecisionLog(Protocol):

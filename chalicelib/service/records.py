@@ -12,8 +12,9 @@ from chalicelib.model.submission import (
     SubmittedAttestation,
 )
 from chalicelib.model.verdict import Verdict
-from chalicelib.service.admission import Admitted
+from chalicelib.service.beliefs import InForce
 from chalicelib.service.ports import DecisionOutcome, DecisionRecord, Platform
+from chalicelib.service.refused_vector import vector_of_refusal
 
 
 def token(
@@ -21,12 +22,13 @@ def token(
     *,
     reference: str,
     time: datetime,
-    admitted: Admitted,
+    platform: Platform | None,
     verdict: Verdict,
     jti: str,
-    endorsements_id: str | None,
+    jkt: str,
+    believed: InForce,
 ) -> DecisionRecord:
-    """The intent to sign."""
+    """The intent to sign. `platform` None: nobody vouches for any."""
     return DecisionRecord(
         reference=reference,
         time=time,
@@ -34,16 +36,17 @@ def token(
         app=descriptor.app,
         purpose=descriptor.purpose,
         audience=descriptor.aud,
-        platform=admitted.platform,
-        jkt=admitted.instance.jkt,
+        platform=platform,
+        jkt=jkt,
         jti=jti,
         tier=verdict.tier,
         reasons=verdict.reasons,
         applied=verdict.applied,
         policy_id=verdict.policy_id,
-        endorsements_id=endorsements_id,
-        endorsement_ages=verdict.ages,
+        endorsements_id=believed.endorsements_id,
+        endorsement_ages=believed.ages(time),
         formats=tuple(submodule.format for submodule in verdict.submodules),
+        vectors={submodule.format: submodule.vector for submodule in verdict.submodules},
     )
 
 
@@ -54,8 +57,10 @@ def refusal(
     reference: str,
     time: datetime,
     proof: VerifiedProof | None = None,
+    believed: InForce | None = None,
 ) -> DecisionRecord:
-    """`proof` None: refused before or by it, so that no key is proven to belong to whoever submitted."""
+    """`proof` None: refused before or by it, so that no key is proven to belong to whoever submitted. `believed` None:
+    nothing was judged."""
     return DecisionRecord(
         reference=reference,
         time=time,
@@ -67,6 +72,10 @@ def refusal(
         jkt=proof.jwk.jkt if proof else None,
         refusal=refused.reason,
         detail=refused.detail,
+        policy_id=believed.policy.id if believed else None,
+        endorsements_id=believed.endorsements_id if believed else None,
+        endorsement_ages=believed.ages(time) if believed else {},
+        vectors=vector_of_refusal(submitted, refused.reason),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.model.claims import EvidenceSet, KeptAndroid, KeptApple, VerifiedProof, VerifiedRaspReport
+from chalicelib.model.history import Past
 from chalicelib.model.instances import Instance
 from chalicelib.model.outcome import Malfunction, Refused
 from chalicelib.model.reasons import MalfunctionReason, RefusalReason
@@ -20,11 +21,12 @@ def renew(
     rasp: VerifiedRaspReport | None,
     standing: Instance | None,
     app: str,
+    most_attestations: int | None,
     now: datetime,
 ) -> Admitted | Refused:
     """The instance as this renewal moves it, or why not. `standing`: the one that has the proof's key.
 
-    1. The key is enrolled, for this app, unblocked.
+    1. The key is enrolled, for this app, unblocked, and below its limit.
     2. The evidence is that of the instance's platform: no statement beside the proof on Android, an assertion on
        Apple's.
     3. The assertion verifies under the App Attest key that enrolled with this instance key, and its counter rises.
@@ -32,7 +34,7 @@ def renew(
     # 1.
     if standing is None:
         return Refused(RefusalReason.INSTANCE_UNKNOWN)
-    if refused := refused_as_it_stands(standing, app=app):
+    if refused := refused_as_it_stands(standing, app=app, most_attestations=most_attestations, now=now):
         return refused
     # 2. and 3.
     match standing.kept:
@@ -50,14 +52,16 @@ def renew(
             return _admitted(moved, platform=Platform.APPLE, format_=Format.APPLE_ASSERTION, rasp=rasp)
 
 
-def renewal_conflict(instance: Instance, *, standing: Instance | None) -> Refused:
+def renewal_conflict(
+    instance: Instance, *, standing: Instance | None, most_attestations: int | None, now: datetime
+) -> Refused:
     """Why the commit of this renewal met a conflict: `standing` is what has its key now, read again.
 
     Raises Malfunction(BUSY) where nothing stands in the way any more: the same body is judged again.
     """
     if standing is None:
         return Refused(RefusalReason.INSTANCE_UNKNOWN)
-    if refused := refused_as_it_stands(standing, app=instance.app):
+    if refused := refused_as_it_stands(standing, app=instance.app, most_attestations=most_attestations, now=now):
         return refused
     if instance.app_attest and standing.app_attest and standing.app_attest.counter >= instance.app_attest.counter:
         return Refused(RefusalReason.COUNTER_OVERTAKEN)
@@ -99,6 +103,7 @@ def _admitted(instance: Instance, *, platform: Platform, format_: Format, rasp: 
             platform=instance.kept,
             platform_attested_at=instance.attested_at,
             rasp=rasp,
+            past=Past(first_seen=instance.enrolled_at, history=instance.history),
             fresh_formats=(format_,) if rasp is None else (format_, Format.RASP),
         ),
     )

@@ -69,7 +69,11 @@ def test_renewals_name_what_was_judged(judged, android, apple):
     [
         ({"device_locked": False}, Tier.CONTRAINDICATED, [Reason.ANDROID_BOOTLOADER_UNLOCKED]),
         ({"device_locked": None}, Tier.CONTRAINDICATED, [Reason.ANDROID_ROOT_OF_TRUST_MISSING]),
-        ({"verified_boot_state_raw": 1}, Tier.CONTRAINDICATED, [Reason.ANDROID_BOOT_NOT_VERIFIED]),
+        (
+            {"verified_boot_state_raw": 1},
+            Tier.CONTRAINDICATED,
+            [Reason.ANDROID_BOOT_NOT_VERIFIED, Reason.ANDROID_SYSTEM_ALTERNATIVE],
+        ),
         ({"verified_boot_state_raw": 77}, Tier.CONTRAINDICATED, [Reason.ANDROID_BOOT_NOT_VERIFIED]),
         ({"verified_boot_state_raw": None}, Tier.CONTRAINDICATED, [Reason.ANDROID_ROOT_OF_TRUST_MISSING]),
         ({"packages": (AndroidPackage("org.attacker", 1),)}, Tier.CONTRAINDICATED, [Reason.ANDROID_PACKAGE_FOREIGN]),
@@ -157,10 +161,6 @@ def test_a_list_that_nobody_renewed_for_a_week_is_unknown_and_locks_nobody_out(j
     verdict = judged(android(), status_list=listed, status_list_at=now - timedelta(hours=hours))
     assert verdict.reasons == reasons
     assert verdict.tier is (Tier.WARNING if reasons else Tier.AFFIRMING)
-
-
-def test_the_age_of_the_list_goes_into_the_verdict(judged, android, now):
-    assert judged(android(), status_list_at=now - timedelta(minutes=5)).ages == {"google_status": 300}
 
 
 @pytest.mark.parametrize(

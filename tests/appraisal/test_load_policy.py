@@ -43,6 +43,18 @@ def login(**members):
     return lambda draft: draft["advice"]["login"].update(members)
 
 
+def outage(**members):
+    return lambda draft: draft["failures"]["android"]["platform_outage"].update(members)
+
+
+def unsupported(**members):
+    return lambda draft: draft["failures"]["android"].update(unsupported_phone=members)
+
+
+def affirmed(draft, claim):
+    return next(item for item in draft["affirms"] if claim in item["when"])
+
+
 def dropped(*names):
     def edit(draft):
         for name in names:
@@ -77,9 +89,12 @@ BROKEN = {
         "affirms nothing about android evidence",
     ),
     "libraries are asked for and none is listed": (
-        dropped("attack_libraries"),
-        f"$.rules[{RULES.index('rasp-library')}].when",
-        "no `attack_libraries`",
+        lambda draft: (
+            draft.pop("attack_libraries"),
+            draft["rules"].sort(key=lambda item: item["rule"] != "rasp-library"),
+        ),
+        "$.rules[0].when",
+        "lists no `attack_libraries`",
     ),
     "apps are asked for and none is listed": (
         dropped("attack_packages"),
@@ -130,7 +145,7 @@ BROKEN = {
         "did you mean `notify`?",
     ),
     "an unknown tier": (
-        lambda draft: draft["missing"]["rasp"].update(tier="lowish"), "$.missing.rasp.tier", "did you mean `low`?"
+        outage(tier="lowish"), "$.failures.android.platform_outage.tier", "did you mean `low`?"
     ),
     "evidence of another platform": (
         lambda draft: draft["required"]["android"].update(enrol=["android_key", "apple_attestation"]),
@@ -202,20 +217,14 @@ BROKEN = {
         "a second time",
     ),
     "a rule's name twice": (
-        lambda draft: draft["rules"].append(deepcopy(draft["rules"][0])),
-        f"$.rules[{len(RULES)}].rule",
+        lambda draft: draft["rules"].insert(1, deepcopy(draft["rules"][0])),
+        "$.rules[1].rule",
         "like an earlier rule",
     ),
     "integrity tokens are affirmed and no rule weighs them": (
         lambda draft: draft.update(rules=[item for item in draft["rules"] if not item["rule"].startswith("play")]),
         "$",
         "has no rule on play_integrity evidence",
-    ),
-    "integrity tokens are required, and nothing follows without them": (
-        lambda draft: (draft["required"]["android"]["renew"].append("play_integrity"),
-                       draft["missing"].pop("play_integrity")),
-        "$",
-        "requires play_integrity, and does not say under `missing`",
     ),
     "integrity tokens of Apple phones": (
         lambda draft: draft["required"]["apple"]["renew"].append("play_integrity"),
@@ -229,8 +238,107 @@ BROKEN = {
         lambda draft: draft.update(admits=["android_attest_keys"] * 2), "$.admits", "1 at most"
     ),
     "nothing admitted": (lambda draft: draft.update(admits=[]), "$.admits", "empty list"),
-    "a cap of high": (
-        lambda draft: draft["missing"]["rasp"].update(tier="high"), "$.missing.rasp.tier", "caps nothing"
+    # failures
+    "no failures": (lambda draft: draft.update(failures={}), "$.failures", "leave it out"),
+    "a platform without failures": (
+        lambda draft: draft.update(failures={"android": {}}), "$.failures.android", "is empty"
+    ),
+    "failures of a platform that there is none of": (
+        lambda draft: draft["failures"].update(windows={}), "$.failures.windows", "no member"
+    ),
+    "a failure that there is none of": (
+        lambda draft: draft["failures"]["android"].update(platform_outages={}),
+        "$.failures.android.platform_outages",
+        "did you mean `platform_outage`?",
+    ),
+    "a failure that Apple's phones cannot meet": (
+        lambda draft: draft["failures"]["apple"].update(stale_list={"tier": "medium", "reason": "rasp_missing"}),
+        "$.failures.apple.stale_list",
+        "no class of failure of apple phones",
+    ),
+    "a failure that lowers nothing": (
+        outage(tier="high"), "$.failures.android.platform_outage.tier", "a failure lowers"
+    ),
+    "a failure without a reason": (
+        lambda draft: draft["failures"]["android"]["platform_outage"].pop("reason"),
+        "$.failures.android.platform_outage",
+        "lacks the member `reason`",
+    ),
+    "a report that an earlier one stands in for": (
+        lambda draft: draft["failures"]["android"]["missing_report"].update(earlier_hours=1),
+        "$.failures.android.missing_report.earlier_hours",
+        "no member",
+    ),
+    "a verdict that stands in for a year": (
+        outage(earlier_hours=8760), "$.failures.android.platform_outage.earlier_hours", "between 1 and 168"
+    ),
+    "milder advice for a failure than for its tier": (
+        outage(actions={"transfer": {"decision": "allow"}}),
+        "$.failures.android.platform_outage.actions.transfer",
+        "milder than step_up for medium",
+    ),
+    "a shorter delay for a failure than for its tier": (
+        outage(actions={"search": {"decision": "delay", "delay": [1, 2]}}),
+        "$.failures.android.platform_outage.actions.search",
+        "milder than delay for medium",
+    ),
+    "another way to step up for a failure": (
+        outage(actions={"transfer": {"decision": "step_up", "acr": "pin"}}),
+        "$.failures.android.platform_outage.actions.transfer",
+        "nobody can say which is the stronger one",
+    ),
+    "a failure's advice for an action that there is none of": (
+        outage(actions={"transfers": {"decision": "deny"}}),
+        "$.failures.android.platform_outage.actions.transfers",
+        "did you mean `transfer`?",
+    ),
+    "unsupported phones that are better than none": (
+        unsupported(tier="medium", daily=1), "$.failures.android.unsupported_phone.tier", "better than none"
+    ),
+    "unsupported phones without a budget": (
+        unsupported(tier="none"), "$.failures.android.unsupported_phone", "lacks the member `daily`"
+    ),
+    "no unsupported phones a day": (
+        unsupported(tier="none", daily=0), "$.failures.android.unsupported_phone.daily", "between 1 and"
+    ),
+    "unsupported phones with a reason of somebody's": (
+        unsupported(tier="none", daily=1, reason="rasp_missing"),
+        "$.failures.android.unsupported_phone.reason",
+        "no member",
+    ),
+    # what would let a phone gain by what speaks against it
+    "a rule that a detection ends": (
+        when({"rasp.code.hooking": {"equals": "clear"}}),
+        '$.rules[0].when["rasp.code.hooking"]',
+        "a detection would then improve",
+    ),
+    "a check that did not run is worse than its detection": (
+        first_rule(
+            when={"rasp.code.hooking": {"equals": "detected"}},
+            to="unsafe",
+            absent={"lowers": "hardware", "to": "contraindicated"},
+        ),
+        "$.rules[0].absent",
+        "is worse than the rule's own outcome",
+    ),
+    "an affirmation by a detection": (
+        lambda draft: affirmed(draft, "rasp.environment.root").update(
+            when={"rasp.environment.root": {"equals": "detected"}}
+        ),
+        '$.affirms[9].when["rasp.environment.root"]',
+        "a detection would then improve",
+    ),
+    "a value of something affirmed that no rule thought of": (
+        lambda draft: rule(draft, "android-boot-state").update(
+            when={"android.verified_boot_state": {"equals": "failed"}}
+        ),
+        '$.affirms[2].when["android.verified_boot_state"]',
+        "where it is `unverified` no rule says what follows",
+    ),
+    "something affirmed whose absence every rule ignores": (
+        lambda draft: rule(draft, "android-bootloader").update(absent="ignored"),
+        '$.affirms[3].when["android.device_locked"]',
+        "where it is absent no rule says what follows",
     ),
     "a platform's statement that is not required": (
         lambda draft: draft["required"]["apple"].update(renew=["rasp"]),
@@ -245,9 +353,19 @@ BROKEN = {
     # advice
     "a tier without advice": (lambda draft: draft["advice"]["login"].pop("none"), "$.advice.login", "`none`"),
     "milder advice for a worse tier": (
-        login(medium={"decision": "deny"}, low={"decision": "step_up", "acr": "phr"}),
-        "$.advice.login.low",
+        login(medium={"decision": "deny"}, none={"decision": "step_up", "acr": "phr"}),
+        "$.advice.login.none",
         "milder than deny for medium",
+    ),
+    "milder advice for low than for none": (
+        login(none={"decision": "deny"}, low={"decision": "step_up", "acr": "phr"}),
+        "$.advice.login.low",
+        "milder than deny for none",
+    ),
+    "a shorter delay for a worse tier": (
+        lambda draft: draft["advice"]["search"].update(low={"decision": "delay", "delay": [1, 15]}),
+        "$.advice.search.low",
+        "milder than delay of 5 to 15 seconds for none",
     ),
     "milder advice for none than for medium": (
         lambda draft: draft["advice"]["transfer"].update(none={"decision": "allow"}),
@@ -336,7 +454,6 @@ def test_what_is_not_a_canonical_object_is_refused_at_the_root(document):
 def without_integrity_tokens(draft):
     for part in ("affirms", "rules"):
         draft[part] = [item for item in draft[part] if not any(name.startswith("play_") for name in item["when"])]
-    del draft["missing"]["play_integrity"]
 
 
 def test_a_policy_older_than_integrity_tokens_still_loads_and_gives_them_nothing(draft):
@@ -380,6 +497,7 @@ def largest(policy):
         components={kind: touched(policy, kind) for kind in Evidence},
         reasons=[outcome.reason for _, outcome in outcomes(policy)],
         advice=policy.advice,
+        failures=policy.failures,
     )
 
 
@@ -399,6 +517,7 @@ def test_no_verdict_with_one_reason_is_longer_than_the_budget_says(baseline, pla
     longest = max((outcome.reason for _, outcome in outcomes(baseline)), key=len)
     verdict = Verdict(
         tier=tier,
+        evidence_tier=tier,
         submodules=submodules,
         reasons=(longest,),
         applied=(),

@@ -10,7 +10,7 @@ from chalicelib.appraisal.claims import REGISTRY, Evidence
 from chalicelib.appraisal.collect import collect_claims
 from chalicelib.appraisal.play_labels import ACCESS_WORDS, DEVICE_WORDS, WORDS
 from chalicelib.appraisal.policy import AttackLibraries
-from chalicelib.model.claims import KeptRiskMetric
+from chalicelib.model.claims import KeptRiskMetric, Outage
 from chalicelib.model.play_integrity import KeptPlayIntegrity, VerifiedPlayIntegrity
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format, PlayIntegrityRequest
@@ -43,10 +43,10 @@ def verdict(now):
 
 @pytest.fixture
 def claims(android, bank, now, empty_list):
-    def collect(verdict, *, age=timedelta(0), fresh=FRESH, unavailable=(), app=bank):
+    def collect(verdict, *, age=timedelta(0), fresh=FRESH, unavailable=None, app=bank):
         kept = KeptPlayIntegrity(verdict=verdict, verified_at=now - age) if verdict else None
         found = collect_claims(
-            replace(android(play_integrity=kept, fresh=fresh), unavailable=unavailable),
+            replace(android(play_integrity=kept, fresh=fresh), unavailable=unavailable or {}),
             app=app,
             attack_libraries=AttackLibraries(),
             attack_packages=(),
@@ -152,10 +152,11 @@ def test_without_a_token_and_a_kept_verdict_nothing_is_claimed(claims):
 
 
 def test_what_nobody_could_verify_is_unavailable_beside_what_is_kept(claims, verdict):
-    unavailable = (Format.PLAY_INTEGRITY,)
-    assert claims(None, fresh=(), unavailable=unavailable) == {"status": "unavailable"}
-    found = claims(verdict, fresh=(), unavailable=unavailable, age=timedelta(hours=2))
-    assert (found["status"], found["age_hours"], found["meets_device_integrity"]) == ("unavailable", 2, True)
+    for outage in Outage:
+        unavailable = {Format.PLAY_INTEGRITY: outage}
+        assert claims(None, fresh=(), unavailable=unavailable) == {"status": outage.value}
+        found = claims(verdict, fresh=(), unavailable=unavailable, age=timedelta(hours=2))
+        assert (found["status"], found["age_hours"], found["meets_device_integrity"]) == (outage.value, 2, True)
 
 
 def test_the_verdict_is_a_submodule_of_its_own(android, baseline, bank, empty_list, now, verdict):

@@ -22,14 +22,17 @@ from chalicelib.aws.budget import DynamoCallBudget
 from chalicelib.aws.challenges import DynamoChallenges
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
+from chalicelib.aws.enrolment_counters import DynamoEnrolmentCounters
 from chalicelib.aws.instances import DynamoInstances
 from chalicelib.aws.secrets import StageSecrets
 from chalicelib.aws.signer import KmsSigner
 from chalicelib.model.reasons import MalfunctionReason
 from chalicelib.service.attest import AttestService
 from chalicelib.service.beliefs import Beliefs
+from chalicelib.service.history import COUNTING_KEY, Enrolments
 from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.play_integrity import PlayIntegrity
+from chalicelib.service.unattested import UnattestedPhones
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
@@ -81,9 +84,10 @@ def kms(client):
 
 @pytest.fixture(scope="module")
 def secretsmanager(client):
-    """With the simulated Google Play's keys for classic tokens, as the app `bank` keeps them."""
+    """With the simulated Google Play's keys for classic tokens, as the app `bank` keeps them, and the service's own."""
     made = client("secretsmanager")
     made.create_secret(Name=f"assay/{STAGE}/play", SecretString=json.dumps({"classic": CLASSIC_SECRET}))
+    made.create_secret(Name=f"assay/{STAGE}/{COUNTING_KEY}", SecretString="k" * 64)
     return made
 
 
@@ -186,6 +190,7 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
         )
     )
     instance_store = Tap(instances)
+    secrets = StageSecrets(client=secretsmanager, stage=STAGE, clock=clock)
     return World(
         clock=clock,
         tables=tables,
@@ -206,7 +211,7 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
             renderer=JsonRenderer(),
             decisions=decisions,
             play_integrity=PlayIntegrity(
-                secrets=StageSecrets(client=secretsmanager, stage=STAGE, clock=clock),
+                secrets=secrets,
                 # Nobody listens there; tests of Google's answers put a server in its place.
                 decoder=GooglePlayIntegrityDecoder(
                     http=HttpClient(clock=clock, plain_loopback=True),
@@ -214,6 +219,14 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
                     endpoints=stand_ins("http://127.0.0.1:9"),
                 ),
                 budget=DynamoCallBudget(client=tables.client, table=tables.nonces),
+                events=events,
+            ),
+            unattested=UnattestedPhones(
+                budget=DynamoCallBudget(client=tables.client, table=tables.nonces), events=events
+            ),
+            enrolments=Enrolments(
+                secrets=secrets,
+                counters=DynamoEnrolmentCounters(client=tables.client, table=tables.nonces),
                 events=events,
             ),
             clock=clock,

@@ -36,6 +36,7 @@ ISSUER = "https://keys.assay.example"
 API = "https://api.bank.example"
 GATEWAY = "https://gateway.bank.example"
 
+NETWORK = "192.0.2.0/24"
 DAILY_CALLS = 3
 
 _APP: dict[str, Any] = {
@@ -197,8 +198,8 @@ class World:
     def challenge(self, purpose: Purpose = Purpose.ENROL, *, app: str = "bank") -> bytes:
         return self.challenges.issue(app, purpose).challenge.value
 
-    def attest(self, body: bytes) -> "Answer":
-        return Answer(self.attestations.attest(decode_submission(body)))
+    def attest(self, body: bytes, *, network: str = NETWORK) -> "Answer":
+        return Answer(self.attestations.attest(decode_submission(body), network=network))
 
     def enrol(self, phone, **choices) -> "Answer":
         challenge = self.challenge(app=phone.app)

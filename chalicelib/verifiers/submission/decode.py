@@ -17,6 +17,7 @@ from chalicelib.model.submission import (
     SubmittedPlayIntegrity,
     SubmittedStatement,
     SubmittedUnattested,
+    UnattestedCause,
 )
 from chalicelib.verifiers.codec import base64url, strict_json
 from chalicelib.verifiers.codec.errors import Malformed
@@ -138,7 +139,7 @@ def _statement(statement: schema.Statement) -> SubmittedStatement:
                 assertion=base64url.decode(assertion, max_bytes=_ASSERTION_LIMIT),
             )
         case schema.Unattested(cause=cause):
-            return SubmittedUnattested(cause=cause)
+            return SubmittedUnattested(cause=UnattestedCause(cause))
 
 
 def _play_integrity(member: schema.PlayIntegrity | msgspec.UnsetType) -> SubmittedPlayIntegrity | None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -242,12 +243,18 @@ def _described(loaded: Policy) -> list[str]:
         lines.append(f"  {rule.name}: {policy_words.outcome(rule.outcome)}")
         if rule.absent != rule.outcome:
             lines.append(f"  {rule.name}: absent: {policy_words.absent(rule.absent)}")
-    lines += ["", "Where it is required and missing:"]
-    lines += [
-        f"  {format_.value}: at most {cap.tier.ear_status}, {policy_words.reason(cap.reason)}"
-        for format_, cap in loaded.missing.items()
-    ]
+    lines += ["", "What could not be had or checked (where nothing is said: none, and deny):"]
+    for (platform, failure), outcome in loaded.failures.items():
+        said = f"  {platform.value}: {failure.value}: at most {outcome.tier.ear_status}, "
+        lines.append(said + policy_words.reason(outcome.reason))
+        lines += [f"    {action}: {policy_words.advice(given)}" for action, given in outcome.actions.items()]
     lines += ["", f"Admits: {', '.join(sorted(loaded.admits)) or 'nothing that is refused by default'}"]
+    lines += ["", f"Kept as hard: {', '.join(sorted(loaded.hard)) or 'nothing'}"]
+    lines += ["", "Limits, in an hour of the clock:"]
+    lines += [
+        f"  {name.replace('_', ' ')}: {'none' if most is None else most}"
+        for name, most in asdict(loaded.limits).items()
+    ]
     lines += ["", "Advice:"]
     for tier, by_action in loaded.advice.items():
         lines += [f"  {tier.ear_status}: {action}: {policy_words.advice(given)}" for action, given in by_action.items()]

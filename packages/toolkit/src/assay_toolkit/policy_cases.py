@@ -16,22 +16,26 @@ import rfc8785
 
 from assay_toolkit.yaml_source import Source, SourceInvalid
 from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
-from chalicelib.appraisal.appraiser import judge
+from chalicelib.appraisal.appraiser import judge, judge_unattested
 from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
 from chalicelib.appraisal.load_advice import TIERS
 from chalicelib.endorsements.document import DocumentInvalid, Node, read_canonical
 from chalicelib.model.reasons import AppraisalReason
-from chalicelib.model.submission import Format
+from chalicelib.model.submission import Format, UnattestedCause
 from chalicelib.model.trust import Component, Tier
 from chalicelib.model.verdict import Decision, Verdict
 
 _MOST_FILES: Final = 64
 _MOST_CASES: Final = 1_000  # a file; all together stay below what a document may have (1 MiB)
+_MOST_OMITTED: Final = 16
 _LARGEST_NUMBER: Final = (1 << 53) - 1  # RFC 8785 section 3.2.2.3
 
 _SENTENCE: Final = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_MEMBER: Final = re.compile(r"[a-z_]{1,32}")
 _TEXT: Final = re.compile(r"[\x20-\x7e]{1,256}")
-_PLATFORMS: Final = {platform.value: platform for platform in STATEMENTS}
+_PLATFORMS: Final = {platform.value: platform for platform in (*STATEMENTS, Format.UNATTESTED)}
+_CAUSES: Final = {cause.value: cause for cause in UnattestedCause}
+_REGISTERED: Final = {platform.value: platform for platform in (Evidence.ANDROID, Evidence.APPLE)}
 _FORMATS: Final = {format_.value: format_ for format_ in Format}
 _EVIDENCE: Final = {evidence.value: evidence for evidence in Evidence}
 _REASONS: Final = {reason.value: reason for reason in AppraisalReason}
@@ -41,7 +45,10 @@ _DECISIONS: Final = {decision.value: decision for decision in Decision}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`vector` and `advice` are compared as far as they are written out, `tier` and `reasons` exactly."""
+    """`vector` and `advice` are compared as far as they are written out, `tier` and `reasons` exactly.
+
+    `unattested`: of a phone that no platform vouches for: what it claims, and where its app is registered.
+    """
 
     name: str
     platform: Format
@@ -50,21 +57,25 @@ class Case:
     reasons: tuple[AppraisalReason, ...]
     vector: Mapping[Format, Mapping[Component, int]]
     advice: Mapping[str, Decision]
+    unattested: tuple[UnattestedCause, tuple[Evidence, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
-    """`amend`: what a team is supposed to have changed in the policy, member by member; mostly nothing."""
+    """`omit`: members that a team is supposed to have taken out of the policy; `amend`: what it then changed, member by
+    member. Mostly nothing."""
 
     name: str
+    omit: tuple[str, ...]
     amend: Mapping[str, object]
     cases: tuple[Case, ...]
 
     def policy(self, document: bytes) -> Policy:
         """The policy that the cases are judged by. Raises `PolicyInvalid`."""
-        if not self.amend:
+        if not self.amend and not self.omit:
             return load_policy(document)
-        amended = _merged(json.loads(document), self.amend)
+        whole = json.loads(document)
+        amended = _merged({name: value for name, value in whole.items() if name not in self.omit}, self.amend)
         return load_policy(rfc8785.dumps(amended))  # type: ignore[arg-type]  # JSON values with JSON values in them
 
 
@@ -98,7 +109,10 @@ def run_cases(files: Iterable[CaseFile], policy_document: bytes) -> tuple[CaseRe
 
 
 def verdict_of(case: Case, policy: Policy) -> Verdict:
-    return judge(case.claims, platform=case.platform, policy=policy)
+    if case.unattested is None:
+        return judge(case.claims, platform=case.platform, policy=policy)
+    cause, platforms = case.unattested
+    return judge_unattested(case.claims, cause=cause, platforms=platforms, policy=policy)
 
 
 def compile_cases(paths: Iterable[Path]) -> bytes:
@@ -144,7 +158,7 @@ def _members(source: Source) -> dict[str, object]:
 
 
 def _file(name: str, node: Node) -> CaseFile:
-    members = node.members(required=("platform", "sound", "cases"), optional=("policy", "amend"))
+    members = node.members(required=("platform", "sound", "cases"), optional=("policy", "omit", "amend"))
     platform = members["platform"].choice(_PLATFORMS, "platform's statement")
     sound = _claims(members["sound"])
     cases = tuple(_case(item, platform=platform, sound=sound) for item in members["cases"].items(most=_MOST_CASES))
@@ -154,7 +168,13 @@ def _file(name: str, node: Node) -> CaseFile:
             item.refuse(f"is `{case.name}`, like an earlier case; each needs a name of its own")
         seen.add(case.name)
     amend = members.get("amend")
-    return CaseFile(name=name, amend=_object(amend) if amend else {}, cases=cases)
+    omit = members["omit"].items(most=_MOST_OMITTED) if "omit" in members else []
+    return CaseFile(
+        name=name,
+        omit=tuple(item.text(_MEMBER, "a member of a policy") for item in omit),
+        amend=_object(amend) if amend else {},
+        cases=cases,
+    )
 
 
 def _object(node: Node) -> Mapping[str, object]:
@@ -163,11 +183,15 @@ def _object(node: Node) -> Mapping[str, object]:
 
 def _case(node: Node, *, platform: Format, sound: Mapping[str, ClaimValue]) -> Case:
     members = node.members(
-        required=("case", "tier", "reasons"), optional=("platform", "change", "absent", "without", "vector", "advice")
+        required=("case", "tier", "reasons"),
+        optional=("platform", "cause", "registered", "change", "absent", "without", "vector", "advice"),
     )
+    if "platform" in members:
+        platform = members["platform"].choice(_PLATFORMS, "platform's statement")
     return Case(
         name=members["case"].text(_SENTENCE, "a sentence of up to 200 characters"),
-        platform=members["platform"].choice(_PLATFORMS, "platform's statement") if "platform" in members else platform,
+        platform=platform,
+        unattested=_unattested(node, members, platform),
         claims=_changed(members, sound),
         tier=members["tier"].choice(TIERS, "tier"),
         reasons=_reasons(members["reasons"]),
@@ -178,6 +202,19 @@ def _case(node: Node, *, platform: Format, sound: Mapping[str, ClaimValue]) -> C
         if "advice" in members
         else {},
     )
+
+
+def _unattested(
+    node: Node, members: Mapping[str, Node], platform: Format
+) -> tuple[UnattestedCause, tuple[Evidence, ...]] | None:
+    claims = "cause" in members
+    if claims is not (platform is Format.UNATTESTED) or ("registered" in members and not claims):
+        node.refuse("wants `cause` for an unattested phone, perhaps with `registered`, and for no other")
+    if "cause" not in members:
+        return None
+    registered = members["registered"].items(most=len(_REGISTERED)) if "registered" in members else []
+    platforms = tuple(item.choice(_REGISTERED, "platform") for item in registered) or tuple(_REGISTERED.values())
+    return members["cause"].choice(_CAUSES, "cause"), platforms
 
 
 def _changed(members: Mapping[str, Node], sound: Mapping[str, ClaimValue]) -> dict[str, ClaimValue]:

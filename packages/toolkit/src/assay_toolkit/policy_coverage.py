@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from assay_toolkit.policy_cases import CaseResult
 from chalicelib.appraisal import Policy
-from chalicelib.appraisal.claims import REGISTRY, STATEMENTS, Evidence
+from chalicelib.appraisal.appraiser import spoke
+from chalicelib.appraisal.claims import Evidence
 from chalicelib.appraisal.conditions import Answer
 
 
@@ -32,15 +33,15 @@ def _items(policy: Policy) -> Iterator[str]:
         yield _applies(rule.name)
         if rule.absent is not None:
             yield _absent(rule.name)
-    for format_ in policy.missing:
-        yield _missing(format_.value)
+    for platform, failure in policy.failures:
+        yield _failed(f"failures.{platform.value}.{failure.value}")
 
 
 def _reached(result: CaseResult) -> Iterator[str]:
     policy, verdict, claims = result.policy, result.verdict, result.case.claims
     if policy is None or verdict is None:
         return
-    judged = {STATEMENTS[result.case.platform][0], *(REGISTRY[name].evidence for name in claims)}
+    judged = {evidence for evidence in Evidence if spoke(evidence, claims)}
     for affirmation in policy.affirmations:
         if affirmation.evidence in judged and not affirmation.when.unmet(claims):
             yield _affirmed(affirmation.evidence, affirmation.component.value)
@@ -53,10 +54,7 @@ def _reached(result: CaseResult) -> Iterator[str]:
                     yield _absent(rule.name)
                 case _:
                     pass
-    present = {submodule.format for submodule in verdict.submodules}
-    for needed in policy.required[STATEMENTS[result.case.platform]]:
-        if needed not in present:
-            yield _missing(needed.value)
+    yield from (_failed(applied.rule) for applied in verdict.applied)
 
 
 def _affirmed(evidence: Evidence, component: str) -> str:
@@ -71,5 +69,5 @@ def _absent(rule: str) -> str:
     return f"rule {rule}: no case where a claim that it looks at is absent"
 
 
-def _missing(format_: str) -> str:
-    return f"missing {format_}: no case without it"
+def _failed(name: str) -> str:
+    return f"{name}: no case where it happens"

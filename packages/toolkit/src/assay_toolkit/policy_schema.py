@@ -10,10 +10,10 @@ from typing import Any
 from chalicelib.appraisal.ar4si import VALUES
 from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, Evidence, Kind
 from chalicelib.appraisal.conditions import OPERATORS
+from chalicelib.appraisal.failures import OF_PLATFORM, OF_VENDORS, Failure
 from chalicelib.appraisal.load_advice import TIERS
 from chalicelib.appraisal.policy import Admission
 from chalicelib.model.reasons import AppraisalReason
-from chalicelib.model.submission import Format
 from chalicelib.model.trust import Component, Tier
 from chalicelib.model.verdict import Decision, Obligation
 
@@ -31,9 +31,6 @@ def policy_schema() -> _Schema:
                 "version": {"const": 1},
                 "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"},
                 "required": _object({platform.value: _purposes(platform) for platform in platforms}),
-                "missing": _object(
-                    {Format.RASP.value: _ref("cap")}, optional={Format.PLAY_INTEGRITY.value: _ref("cap")}
-                ),
                 "affirms": _list(_object({"component": _ref("component"), "as": _ref("value"), "when": _ref("when")})),
                 "rules": _list(
                     _object(
@@ -48,17 +45,35 @@ def policy_schema() -> _Schema:
                 },
             },
             optional={
+                "failures": _object(
+                    {},
+                    optional={
+                        platform.value: _object({}, optional={item.value: _failure(item) for item in classes})
+                        for platform, classes in OF_PLATFORM.items()
+                    },
+                ),
                 "admits": _list({"enum": list(Admission)}),
                 "attack_libraries": _object(
                     {}, optional={"names": _list({"type": "string"}), "digests": _list({"type": "string"})}
                 ),
                 "attack_packages": _list({"type": "string"}),
+                "history": _object({"hard": _list(_ref("reason"))}),
+                "limits": _object(
+                    {},
+                    optional={
+                        "attestations_per_instance_hour": _ref("limit"),
+                        "enrolments_per_batch_key_hour": _object(
+                            {}, optional={"factory": _ref("limit"), "remote": _ref("limit")}
+                        ),
+                        "enrolments_per_network_hour": _ref("limit"),
+                    },
+                ),
                 "revocation": _object({"oldest_list_hours": {"type": "integer", "minimum": 1}}),
             },
         ),
         "$defs": {
-            "cap": _object({"tier": _cap_tiers(), "reason": _ref("reason")}),
             "component": {"enum": list(Component)},
+            "limit": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]},
             "value": {"enum": sorted({name for values in VALUES.values() for name in values})},
             "reason": {
                 "oneOf": [{"const": reason.value, "description": reason.sentence} for reason in AppraisalReason]
@@ -112,8 +127,17 @@ def _purposes(platform: Evidence) -> _Schema:
     )
 
 
-def _cap_tiers() -> _Schema:
-    return {"enum": [name for name, tier in TIERS.items() if tier is not Tier.AFFIRMING]}
+def _failure(failure: Failure) -> _Schema:
+    claimed = failure is Failure.UNSUPPORTED_PHONE
+    best = Tier.NONE if claimed else Tier.WARNING
+    tier = {"tier": {"enum": [name for name, tier in TIERS.items() if tier.severity >= best.severity]}}
+    optional: _Schema = {"actions": {"type": "object", "minProperties": 1, "additionalProperties": _ref("advice")}}
+    if failure in OF_VENDORS:
+        optional["earlier_hours"] = {"type": "integer", "minimum": 1}
+    return _object(
+        {**tier, "daily": {"type": "integer", "minimum": 1}} if claimed else {**tier, "reason": _ref("reason")},
+        optional=optional,
+    )
 
 
 def _test(claim: Claim) -> _Schema:

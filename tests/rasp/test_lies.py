@@ -165,6 +165,10 @@ def test_lie_the_version_before_an_update_that_google_play_saw(judge):
         judged = judge(plain(CORE, app_version="7.0.0"), platform=seen, fresh=fresh)
         assert set(judged.reasons) == {MISMATCH, NOT_RUN}
         assert judge(plain(NEWER), platform=seen, fresh=fresh).tier is Tier.AFFIRMING
+    # What Google says now is the version that runs; what it said once may be that of before an update.
+    unheard_of = plain(NEWER, app_version="9.0.0")
+    assert judge(unheard_of, platform=seen, fresh=(Format.INSTANCE, Format.PLAY_INTEGRITY)).reasons == (MISMATCH,)
+    assert judge(unheard_of, platform=seen, fresh=(Format.INSTANCE,)).tier is Tier.AFFIRMING
 
 
 def test_lie_a_newer_schema(judge):
@@ -172,6 +176,8 @@ def test_lie_a_newer_schema(judge):
     judged = judge(newer)
     assert judged.tier is Tier.WARNING
     assert {AppraisalReason.RASP_SCHEMA_UNKNOWN, NOT_RUN} <= set(judged.reasons)
+    # Nobody can say that it left out for good what the version need not run.
+    assert "rasp-tracing" in {applied.rule for applied in judged.applied}
 
 
 def test_lie_another_provider_that_finds_nothing(judge):

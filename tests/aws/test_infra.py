@@ -100,9 +100,9 @@ def test_the_api_may_do_what_its_code_does_and_no_more(stage):
     loaded = load(CONFIG["stages"][stage]["environment_variables"])
     here = ":".join(loaded.signing_key_arn.split(":")[3:5])
     tables = {
-        loaded.nonces_table: ("GetItem", "PutItem", "UpdateItem"),
-        # Transactions are authorised by the actions in them: an Android renewal only checks its instance.
-        loaded.instances_table: ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
+        loaded.nonces_table: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
+        # Transactions are authorised by the actions in them.
+        loaded.instances_table: ("GetItem", "PutItem", "UpdateItem"),
         loaded.documents_table: ("GetItem",),
     }
     assert policy(stage) == {

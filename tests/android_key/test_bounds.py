@@ -346,12 +346,14 @@ class TestParsing:
             chain_of_them = (genuine[0], *[busy] * (CERTIFICATES - 2), genuine[-1])
             assert decoded(chain_of_them, kit, anchors) < 4 * decoded(genuine, kit, anchors)
 
-    def test_of_the_busiest_key_description(self, make, kit):
-        """64 values in a member; more are not taken apart."""
-        values = {count: kit.tlv("30", kit.tlv("05", b"") * count) for count in (63, 64, 3000)}
-        outcomes = {count: make(hardware={**kit.HARDWARE, 999: value}).verify() for count, value in values.items()}
-        assert isinstance(outcomes[63], VerifiedAndroidKey)
-        assert outcomes[64].reason is outcomes[3000].reason is Reason.KEY_DESCRIPTION_MALFORMED
+    @pytest.mark.parametrize("where", ["software", "hardware"])
+    @pytest.mark.parametrize(("count", "verifies"), [(192, True), (193, False), (3000, False)])
+    def test_of_a_list(self, make, kit, where, count, verifies):
+        """Values of any depth, the members' own included."""
+        members = {701: kit.integer(1)} if where == "software" else {2: kit.integer(3)}
+        nested = kit.tlv("30", kit.tlv("30", b"") + kit.tlv("05", b"") * (count - len(members) - 2))
+        outcome = make(**{where: {**members, 999: nested}}).verify()
+        assert isinstance(outcome, VerifiedAndroidKey) is verifies
 
 
 def test_nesting_is_not_followed(make, kit):

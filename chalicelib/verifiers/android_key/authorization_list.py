@@ -10,7 +10,7 @@ from chalicelib.verifiers.codec.errors import Malformed
 
 _MAX_MEMBERS: Final = 64  # the schema has 39 members; genuine lists at most 20
 _MAX_SET: Final = 32
-_MAX_VALUES: Final = 64  # in one member; genuine ones hold at most 7
+_MAX_VALUES: Final = 192  # in all members and in one another; genuine lists hold at most 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def read_authorization_list(value: der.Tlv, *, field: str) -> AuthorizationList:
         tag = der.explicit_tag(member, field=field)
         if tag in values:
             raise Malformed(f"{field} has tag {tag} twice")
-        values[tag] = wrapped = der.one(bytes(member.data), field=_field(tag))
-        der.check_well_formed(wrapped, field=_field(tag), max_values=_MAX_VALUES)
+        values[tag] = der.one(bytes(member.data), field=_field(tag))
+    der.check_well_formed(values.values(), field=field, max_values=_MAX_VALUES)
     return AuthorizationList(values)
 
 

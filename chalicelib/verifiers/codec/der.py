@@ -5,6 +5,7 @@ the field raw (`Tlv`) and one of the readers below says what it tolerates. Nothi
 declares stays bytes. Callers bound the size.
 """
 
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from cryptography.hazmat import asn1
@@ -109,13 +110,13 @@ def boolean(value: Tlv, *, field: str) -> bool:
     return value.data[0] != 0
 
 
-def check_well_formed(value: Tlv, *, field: str, max_values: int) -> None:
-    """That a value which no shape describes is DER to its last octet. Raises Malformed.
+def check_well_formed(values: Iterable[Tlv], *, field: str, max_values: int) -> None:
+    """That values which no shape describes are DER to their last octet. Raises Malformed.
 
     Tags, lengths, integers in the fewest octets, BOOLEANs of one and NULLs of none, strings in one piece. At most
-    `max_values` values in one another and beside each other.
+    `max_values` in one another and beside each other.
     """
-    unread, seen = [value], 0
+    unread, seen = list(values), 0
     while unread:
         value = unread.pop()
         seen += 1

@@ -105,6 +105,15 @@ def test_a_retry_sends_the_same_bytes_after_the_time_named(converse, remedy):
     assert script.sent[-1] == script.sent[-2]
 
 
+def test_what_was_refused_for_now_is_submitted_anew(converse):
+    """Its challenge is spent, and the same body would be answered the same."""
+    too_many = _problem(429, "retry_later", challenge=_issued(9), retry_after=1200)
+    client, script, slept = converse(_challenge(1), too_many, _token(2))
+    assert isinstance(client.follow(client.enrol()), Attested)
+    assert slept == [1200]
+    assert script.sent[-1][1]["challenge"] == b64url(b"\x09" * 32)
+
+
 def test_a_new_challenge_is_the_one_that_came_with_the_problem(converse):
     client, script, _ = converse(_challenge(1), _problem(403, "new_challenge", challenge=_issued(9)), _token(2))
     assert isinstance(client.follow(client.enrol()), Attested)

@@ -76,7 +76,7 @@ class PhoneClient:
         match problem.remedy:
             case Remedy.RETRY | Remedy.RETRY_LATER:
                 self._sleep(problem.retry_after if problem.retry_after is not None else _DEFAULT_WAIT)
-                if self._last_body is None:
+                if self._last_body is None or problem.challenge is not None:
                     return self._attest(self._last_purpose, self._last_request)
                 return self.submit(self._last_body)
             case Remedy.NEW_CHALLENGE:

@@ -187,11 +187,12 @@ class _Actor:
         return self._heard(self.client.submit(json.dumps(own).encode()))
 
     def _change_policy(self) -> str:
-        """What an analyst does: edit a rule, publish, activate."""
+        """What an analyst does: edit a rule, say what it is to do, publish, activate."""
         if self._act.analyst is None:
             raise TypeError("nothing to change")
         edited = _edited_policy(self._act.analyst, self._stage.folder / "edited.yaml")
-        digest = self._stage.run_assay("policy", "publish", str(edited))
+        cases = _edited_cases(self._act.analyst, self._stage.folder / "edited-cases.yaml")
+        digest = self._stage.run_assay("policy", "publish", str(edited), "--cases", str(cases))
         reason = f"{self._act.analyst.rule} becomes {self._act.analyst.to}"
         self._stage.run_assay("policy", "activate", digest, "--author", "analyst", "--reason", reason)
         httpx.post(f"{self._stage.control}/clock", json={"seconds": _UNTIL_POLICY_IS_READ}).raise_for_status()
@@ -255,4 +256,11 @@ def _edited_policy(change: RuleChange, target: Path) -> Path:
     for rule in rules:
         rule["to"] = change.to
     target.write_text(yaml.safe_dump(policy, sort_keys=False), encoding="utf-8")
+    return target
+
+
+def _edited_cases(change: RuleChange, target: Path) -> Path:
+    """The analyst's case, against the sound Android phone of the baseline's own cases."""
+    cases = yaml.safe_load((ROOT / "policies" / "cases" / "android.yaml").read_text(encoding="utf-8"))
+    target.write_text(yaml.safe_dump({**cases, "cases": [change.case]}, sort_keys=False), encoding="utf-8")
     return target

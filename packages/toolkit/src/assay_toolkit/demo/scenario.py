@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import yaml
@@ -35,10 +35,15 @@ class Says(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RuleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One edit of the baseline policy: the rule of this name now lowers its component `to` this value."""
+    """One edit of the baseline policy: the rule of this name now lowers its component `to` this value.
+
+    `case` is what the analyst then expects of a phone, in the words of policies/cases: a policy without a case that
+    holds is not put in force.
+    """
 
     rule: str
     to: str
+    case: dict[str, Any]
 
 
 class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

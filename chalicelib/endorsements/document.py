@@ -18,6 +18,7 @@ import rfc8785
 _LONGEST_DOCUMENT: Final = 1 << 20
 
 _T = TypeVar("_T")
+_MOST_LISTED: Final = 24  # names in one sentence that somebody still reads
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -147,4 +148,6 @@ def _listed(names: Collection[str]) -> str:
 
 def _guess(name: object, known: Collection[str]) -> str:
     close = difflib.get_close_matches(str(name), known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else f"; there is {_listed(known)}"
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; there is {_listed(known)}" if len(known) <= _MOST_LISTED else f"; the JSON Schema lists all {len(known)}"

@@ -96,9 +96,9 @@ def line_of(file, text):
         ("version: 1", "version: 1\nversion: 1", None, "a second time"),
         ("version: 1", "version: 2026-01-01", "2026", "quote it if it is text"),
         ("version: 1", "version: 1.5", "1.5", "whole number"),
-        ("version: 1", "version: !!python/name:os.system", "os.system", "neither text"),
+        ("version: 1", "version: !!python/name:os.system", "os.system", "has the type"),
         ("name: baseline", "name: [", None, "is not YAML"),
-        ("name: baseline", "name: &a baseline\nrevocation: *a", "&a", "alias"),
+        ("name: baseline", "name: &a baseline\nrevocation: *a", "&a", "anchor"),
         ("name: baseline", "name: baseline\n1: one", "1: one", "a key that is no text"),
     ],
 )
@@ -126,8 +126,11 @@ def test_a_file_that_is_not_there(assay, tmp_path):
 
 
 def test_yes_and_no_are_not_quietly_turned_into_names(written):
-    source = Source(written("a: yes\nb: 'yes'\nc: 0x1f\n"))
-    assert source.root.value == {"a": True, "b": "yes", "c": 31}
+    source = Source(written("a: true\nb: 'yes'\nc: '0x1f'\nd: -31\n"))
+    assert source.root.value == {"a": True, "b": "yes", "c": "0x1f", "d": -31}
+    for text in ("a: yes", "a: True", "a: 0x1f", "a: 010", "a: 1_0", "a: 1:30"):
+        with pytest.raises(SourceInvalid, match=r"policy.yaml:1: is `"):
+            Source(written(text))
 
 
 def test_comments_do_not_change_the_digest(written):

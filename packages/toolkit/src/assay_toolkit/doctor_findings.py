@@ -36,6 +36,11 @@ class Check(Enum):
         Level.OPEN,
         "Keep `daily` small and watch it, or take `unsupported_phone` out of `failures`.",
     )
+    UNLIMITED = (
+        "unlimited",
+        Level.OPEN,
+        "Set a number under `limits`: with `none`, one phone or one farm may ask as often as it likes.",
+    )
 
     # what the register leaves open
     SIMULATOR_REGISTERED = (

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
@@ -104,6 +105,9 @@ def policy_findings(policy: Policy, document: bytes, *, where: str) -> Iterator[
     """What it lets in that a stricter one would not."""
     if Admission.ANDROID_ATTEST_KEYS in policy.admits:
         yield Finding(Check.ATTEST_KEYS_ADMITTED, f"{where}: keys attested by another key of an app are judged")
+    for limit in fields(policy.limits):
+        if getattr(policy.limits, limit.name) is None:
+            yield Finding(Check.UNLIMITED, f"{where}: {limit.name} has no limit")
     failures = json.loads(document).get("failures", {})
     for platform, classes in sorted(failures.items()):
         if daily := classes.get("unsupported_phone", {}).get("daily"):

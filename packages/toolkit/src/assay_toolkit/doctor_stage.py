@@ -23,6 +23,7 @@ from chalicelib.endorsements.register import load_register
 from chalicelib.endorsements.trust_anchors import BUILT_IN, load_trust_anchors
 from chalicelib.model.apps import AppRegistration
 from chalicelib.model.outcome import Malfunction
+from chalicelib.service.history import COUNTING_KEY
 from chalicelib.service.ports import ActiveDocument
 
 if TYPE_CHECKING:
@@ -126,23 +127,24 @@ class InForce:
 
 
 def secret_findings(client: "SecretsManagerClient", stage: str, apps: Iterable[AppRegistration]) -> Iterator[Finding]:
-    """Whether the secrets that apps name are there. None is read."""
+    """Whether the service's own secret and those that apps name are there. None is read."""
+    needed = [("the service", COUNTING_KEY)]
     for app in apps:
-        named = {
-            app.android.play_integrity.secret if app.android and app.android.play_integrity else None,
-            app.apple.risk_metric_secret if app.apple else None,
-        } - {None}
-        for name in sorted(filter(None, named)):
-            full = f"assay/{stage}/{name}"
-            try:
-                described = client.describe_secret(SecretId=full)
-            except client.exceptions.ResourceNotFoundException:
-                yield Finding(Check.SECRET_MISSING, f"{app.app} names the secret {full}, and there is none")
-            except (ClientError, BotoCoreError) as error:
-                yield Finding(Check.NOT_EXAMINED, f"the secret {full}: {_why(error)}")
-            else:
-                if "DeletedDate" in described:
-                    yield Finding(Check.SECRET_MISSING, f"{app.app} names the secret {full}, which is being deleted")
+        if app.android and app.android.play_integrity:
+            needed.append((app.app, app.android.play_integrity.secret))
+        if app.apple and app.apple.risk_metric_secret:
+            needed.append((app.app, app.apple.risk_metric_secret))
+    for who, name in needed:
+        full = f"assay/{stage}/{name}"
+        try:
+            described = client.describe_secret(SecretId=full)
+        except client.exceptions.ResourceNotFoundException:
+            yield Finding(Check.SECRET_MISSING, f"{who} needs the secret {full}, and there is none")
+        except (ClientError, BotoCoreError) as error:
+            yield Finding(Check.NOT_EXAMINED, f"the secret {full}: {_why(error)}")
+        else:
+            if "DeletedDate" in described:
+                yield Finding(Check.SECRET_MISSING, f"{who} needs the secret {full}, which is being deleted")
 
 
 def log_findings(

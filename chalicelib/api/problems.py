@@ -102,6 +102,7 @@ def of_refusal(reason: RefusalReason) -> Problem:
             # Trying again with the same hardware gives the same answer.
             RefusalReason.INSTANCE_BLOCKED
             | RefusalReason.PLATFORM_STATEMENT_MISSING
+            # Nor is a phone without a platform told whether others like it are let in.
             | RefusalReason.UNATTESTED_BUDGET_SPENT
             | RefusalReason.INSTANCE_KEY_UNFIT
             | RefusalReason.CHAIN_ROOT_SOFTWARE

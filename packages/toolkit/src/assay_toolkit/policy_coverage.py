@@ -54,7 +54,8 @@ def _reached(result: CaseResult) -> Iterator[str]:
                     yield _absent(rule.name)
                 case _:
                     pass
-    yield from (_failed(applied.rule) for applied in verdict.applied)
+    configured = {f"failures.{platform.value}.{failure.value}" for platform, failure in policy.failures}
+    yield from (_failed(applied.rule) for applied in verdict.applied if applied.rule in configured)
 
 
 def _affirmed(evidence: Evidence, component: str) -> str:

@@ -1,11 +1,12 @@
 """Receipts of App Attest keys, in the `instances` table, and the risk metrics that come of them.
 
-    receipt#<key id>     app, jkt, App ID, environment, key; while it may be exchanged: receipt, due_for, due_at
+    receipt#<key id>     app, jkt, App ID, environment, key; while it may be exchanged: receipt, due_for, due_at, and
+                         refused_since, where it was refused the last time
 
 A sparse index, `receipts_due`, has those that may still be exchanged: by app and shard (`due_for`), then by time.
 
     enrolment            due_at = t0                         due_at = t2
-      │─── due at once ────│── taken: due_at = t1, an hour on ──│── measured or postponed: due again at t2 ── …
+      │─── due at once ────│── taken: due_at = t1, an hour on ──│── measured, postponed or refused: due again at t2 ── …
                                                                 │── given up: receipt, due_for and due_at removed
 
 Whoever changes a receipt names the `due_at` that it saw: of two runs that see the same one, one takes it. A run that
@@ -40,8 +41,10 @@ _SHARDS: Final = 8
 _FREE_OR_MINE = "attribute_not_exists(id) OR (app = :app AND jkt = :jkt)"
 _STILL_DUE_AS_SEEN = "due_at = :seen"
 _TAKE = "SET due_at = :until"
-_REPLACE = "SET receipt = :receipt, due_at = :due_at"
-_GIVE_UP = "REMOVE receipt, due_for, due_at"
+_POSTPONE = "SET due_at = :until REMOVE refused_since"
+_REFUSED = "SET due_at = :until, refused_since = if_not_exists(refused_since, :at)"
+_REPLACE = "SET receipt = :receipt, due_at = :due_at REMOVE refused_since"
+_GIVE_UP = "REMOVE receipt, due_for, due_at, refused_since"
 # A run that was slow must not put an older metric over a newer one.
 _NEWER = "app_attest_key = :key_id AND (attribute_not_exists(risk_measured_at) OR risk_measured_at < :measured_at)"
 _METRIC = "SET risk_metric = :metric, risk_measured_at = :measured_at"
@@ -64,6 +67,7 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     receipt: bytes
     due_for: str
     due_at: Milliseconds
+    refused_since: Milliseconds | None = None
 
 
 class _Due(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -150,6 +154,7 @@ class DynamoReceipts:
             environment=AppleEnvironment[stored.environment.upper()],
             receipt=stored.receipt,
             due_at=from_ms(stored.due_at),
+            refused_since=None if stored.refused_since is None else from_ms(stored.refused_since),
         )
 
     def measured(self, taken: KeptReceipt, *, receipt: bytes, metric: KeptRiskMetric, due_at: datetime) -> None:
@@ -160,7 +165,10 @@ class DynamoReceipts:
         self._change(taken, _REPLACE, {":receipt": receipt, ":due_at": to_ms(due_at)}, action="measured")
 
     def postpone(self, taken: KeptReceipt, *, due_at: datetime) -> None:
-        self._change(taken, _TAKE, {":until": to_ms(due_at)}, action="postpone")
+        self._change(taken, _POSTPONE, {":until": to_ms(due_at)}, action="postpone")
+
+    def refused(self, taken: KeptReceipt, *, at: datetime, due_at: datetime) -> None:
+        self._change(taken, _REFUSED, {":until": to_ms(due_at), ":at": to_ms(at)}, action="refused")
 
     def give_up(self, taken: KeptReceipt) -> None:
         self._change(taken, _GIVE_UP, {}, action="give_up")

@@ -90,7 +90,8 @@ class KeptReceipt:
     """The receipt of an App Attest key, which Apple exchanges for a newer one with a risk metric in it.
 
     `receipt` is as the phone or Apple's server sent it: nobody verified it for being kept. `public_key`: the App Attest
-    key, as its attestation proved it. `due_at`: when it is to be exchanged.
+    key, as its attestation proved it. `due_at`: when it is to be exchanged. `refused_since`: since when it was refused
+    each time; None: it never was, or was not the last time.
     """
 
     public_key: EcPublicJwk
@@ -100,6 +101,7 @@ class KeptReceipt:
     environment: AppleEnvironment
     receipt: bytes
     due_at: datetime
+    refused_since: datetime | None = None
 
 
 # Bytes; genuine receipts have 3,700 to 4,000 (docs/divergences.md). Larger ones are not kept.
@@ -266,6 +268,14 @@ class Secrets(Protocol):
         """The secret's bytes, at most some minutes old. Unavailable where there is none, or where it cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnusableCredentials:
+    """Credentials of ours that are none, or that their vendor does not take: a person has to mend them. `detail` obeys
+    the rule of `Refused.detail`."""
+
+    detail: str
+
+
 class PlayIntegrityDecoder(Protocol):
     """Google's decode call. https://developer.android.com/google/play/integrity/standard#decrypt-and"""
 
@@ -284,7 +294,7 @@ class RiskMetrics(Protocol):
 
     def exchange(
         self, receipt: bytes, *, environment: AppleEnvironment, credentials: bytes, now: datetime
-    ) -> bytes | Refused | NotYet | Unavailable:
+    ) -> bytes | Refused | NotYet | UnusableCredentials | Unavailable:
         """A newer receipt for `receipt`, in whatever encoding a CMS has. Refused: Apple calls it malformed, or of the
         other environment. NotYet: asked too early, or Apple has no data of the phone left."""
 
@@ -312,7 +322,11 @@ class ReceiptStore(Protocol):
     def measured(self, taken: KeptReceipt, *, receipt: bytes, metric: KeptRiskMetric, due_at: datetime) -> None:
         """The instance has `metric`, unless it has a newer one, and `receipt` takes the place of the one taken."""
 
-    def postpone(self, taken: KeptReceipt, *, due_at: datetime) -> None: ...
+    def postpone(self, taken: KeptReceipt, *, due_at: datetime) -> None:
+        """It was good, and there was nothing newer."""
+
+    def refused(self, taken: KeptReceipt, *, at: datetime, due_at: datetime) -> None:
+        """It was refused `at`, and is kept: it may be us who are wrong."""
 
     def give_up(self, taken: KeptReceipt) -> None:
         """The receipt is kept no longer; the instance's metric stands."""

@@ -27,6 +27,7 @@ from chalicelib.service.ports import (
     ReceiptStore,
     RiskMetrics,
     Secrets,
+    UnusableCredentials,
 )
 from chalicelib.verifiers.app_attest import verify_receipt
 
@@ -41,6 +42,11 @@ _HOLD: Final = timedelta(hours=1)
 # Before another look, unless Apple names a later time (field 19). Apple counts the keys of 30 days
 # (https://developer.apple.com/forums/thread/748312), so that a day more or less changes little.
 _AGAIN: Final = timedelta(days=1)
+# How long a receipt is refused before it is given up: as long as Apple's live (field 21, 90 days on), so that
+# nothing is lost that would still be good when the mistake, which may be ours, is found.
+_REFUSED_FOR: Final = timedelta(days=90)
+# Refusals in a row of receipts that we find genuine: a phone cannot bring that about. More requests would say no more.
+_REFUSED_IN_A_ROW: Final = 5
 # Apple's page, "Verify the receipt", of the creation time. Ahead as well: clocks differ.
 _FRESH: Final = timedelta(minutes=5)
 
@@ -51,8 +57,9 @@ class Fate(StrEnum):
     MEASURED = "measured"
     UNCHANGED = "unchanged"  # Apple has nothing newer, or names a later time
     ENDED = "ended"  # past its end, which is what becomes of each: its instance keeps the last metric
-    REFUSED = "refused"  # does not verify, or Apple does not take it
+    REFUSED = "refused"  # does not verify, or Apple does not take it; tried again
     ANSWER_REFUSED = "answer_refused"  # what Apple answered does not verify; asked again
+    GIVEN_UP = "given_up"  # was refused for as long as any receipt lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +72,15 @@ class RefreshReport:
 
 @dataclass(slots=True, kw_only=True)
 class _Turn:
-    """An app in one run. `anchors`: for receipts. `refusals`: reasons of receipts and answers that were refused, for
-    one event."""
+    """An app in one run. `anchors`: for receipts. `refusals`: reasons of receipts and answers that were refused for the
+    first time, for one event. `in_a_row`: receipts of the last exchanges that came to nothing between Apple and us."""
 
     app: str
     anchors: AnchorSet
     credentials: bytes
     fates: Counter[Fate] = field(default_factory=Counter)
     refusals: Counter[RefusalReason] = field(default_factory=Counter)
+    in_a_row: int = 0
     stopped: bool = False
 
 
@@ -101,18 +109,20 @@ class RiskMetricService:
         1. The apps that ask for the metric and whose credentials can be read.
         2. In turns of a batch each, so that one app's thousands do not keep another waiting: what is due, the longest
            first, until nothing is or the time is over.
-        3. Each receipt (`_exchange`). Where Apple does not answer, nothing is lost, and the app's turn is over: the
-           next run goes on with the others.
+        3. Each receipt (`_exchange`). Where Apple does not answer, does not take the credentials, or refuses some in a
+           row, nothing is lost, and the app's turn is over: the next run goes on with the others.
         4. An event for each app some of whose receipts were refused: one, whatever their number, since phones choose
-           what they send.
+           what they send; also of a run that a malfunction ended, since nobody will hear of these again.
         """
         end = self._clock.monotonic() + RUN_LASTS
         turns = self._turns()
         waiting = list(turns)
-        while waiting:
-            waiting = [turn for turn in waiting if self._batch(turn, end=end)]
-        for turn in turns:
-            self._tell_refusals(turn)
+        try:
+            while waiting:
+                waiting = [turn for turn in waiting if self._batch(turn, end=end)]
+        finally:
+            for turn in turns:
+                self._tell_refusals(turn)
         return RefreshReport(
             fates=sum((turn.fates for turn in turns), Counter()), finished=not any(turn.stopped for turn in turns)
         )
@@ -151,18 +161,24 @@ class RiskMetricService:
         if kept is None:
             return False
         fate = self._exchange(turn, kept)
-        if isinstance(fate, Unavailable):
-            self._raise_event(EventKind.VENDOR_UNAVAILABLE, turn.app, fate.detail)
-            turn.stopped = True
-        else:
-            turn.fates[fate] += 1
+        match fate:
+            case UnusableCredentials(detail):
+                self._raise_event(EventKind.SECRET_UNUSABLE, turn.app, detail)
+                turn.stopped = True
+            case Unavailable(detail):
+                self._raise_event(EventKind.VENDOR_UNAVAILABLE, turn.app, detail)
+                turn.stopped = True
+            case Fate():
+                turn.fates[fate] += 1
+                turn.stopped = turn.in_a_row >= _REFUSED_IN_A_ROW
         return True
 
-    def _exchange(self, turn: _Turn, kept: KeptReceipt) -> Fate | Unavailable:
-        """What became of one receipt; `kept` is held. Unavailable: it is due again when the hold is over.
+    def _exchange(self, turn: _Turn, kept: KeptReceipt) -> Fate | UnusableCredentials | Unavailable:
+        """What became of one receipt; `kept` is held. UnusableCredentials, Unavailable: it is due again when the hold
+        is over.
 
-        1. The receipt verifies, for this app and key: nobody looked at it when it was kept. One that does not, or that
-           is past its end, is given up.
+        1. The receipt verifies, for this app and key: nobody looked at it when it was kept. One that does not is tried
+           again, since our anchors may be what is wrong; one that is past its end is given up.
         2. Apple names a time before which asking is useless (field 19).
         3. Apple exchanges it. Where it has nothing newer it may have some day: when the app attests again on that
            phone (https://developer.apple.com/forums/thread/702845).
@@ -174,11 +190,11 @@ class RiskMetricService:
         # 1.
         receipt = _verified(kept, kept.receipt, anchors=turn.anchors, now=now)
         if isinstance(receipt, Refused):
-            self._receipts.give_up(kept)
             if receipt.reason is RefusalReason.APPLE_RECEIPT_EXPIRED:
+                self._receipts.give_up(kept)
                 return Fate.ENDED
-            turn.refusals[receipt.reason] += 1
-            return Fate.REFUSED
+            # Not counted as in a row: a phone may send anything, and must not end the turn of the others.
+            return self._refused(turn, kept, receipt.reason, now=now)
         # 2.
         if receipt.not_before is not None and receipt.not_before > now:
             self._receipts.postpone(kept, due_at=receipt.not_before)
@@ -188,15 +204,15 @@ class RiskMetricService:
             kept.receipt, environment=kept.environment, credentials=turn.credentials, now=now
         )
         match answer:
-            case Unavailable():
+            case UnusableCredentials() | Unavailable():
                 return answer
             case NotYet():
+                turn.in_a_row = 0
                 self._receipts.postpone(kept, due_at=now + _AGAIN)
                 return Fate.UNCHANGED
             case Refused():
-                self._receipts.give_up(kept)
-                turn.refusals[answer.reason] += 1
-                return Fate.REFUSED
+                turn.in_a_row += 1
+                return self._refused(turn, kept, answer.reason, now=now)
             case bytes():
                 return self._measured(turn, kept, answer, now=now)
 
@@ -204,18 +220,32 @@ class RiskMetricService:
         # 4.
         newer = _metric(kept, answer, anchors=turn.anchors, now=now)
         if isinstance(newer, Refused):
+            turn.in_a_row += 1
             self._receipts.postpone(kept, due_at=now + _AGAIN)
             turn.refusals[newer.reason] += 1
             return Fate.ANSWER_REFUSED
         # 5.
+        turn.in_a_row = 0
         metric, not_before = newer
         self._receipts.measured(kept, receipt=answer, metric=metric, due_at=max(now + _AGAIN, not_before or now))
         return Fate.MEASURED
 
+    def _refused(self, turn: _Turn, kept: KeptReceipt, reason: RefusalReason, *, now: datetime) -> Fate:
+        if kept.refused_since is not None and now - kept.refused_since >= _REFUSED_FOR:
+            self._receipts.give_up(kept)
+            return Fate.GIVEN_UP
+        self._receipts.refused(kept, at=now, due_at=now + _AGAIN)
+        # Told once of each receipt, or one bad phone would raise an alarm a day.
+        if kept.refused_since is None:
+            turn.refusals[reason] += 1
+        return Fate.REFUSED
+
     def _tell_refusals(self, turn: _Turn) -> None:
-        if turn.refusals:
-            detail = ", ".join(f"{reason.value} {count}" for reason, count in sorted(turn.refusals.items()))
-            self._raise_event(EventKind.RECEIPT_REFUSED, turn.app, detail)
+        told = [f"{reason.value} {count}" for reason, count in sorted(turn.refusals.items())]
+        if turn.in_a_row >= _REFUSED_IN_A_ROW:
+            told.append(f"ended after {turn.in_a_row} in a row")
+        if told:
+            self._raise_event(EventKind.RECEIPT_REFUSED, turn.app, ", ".join(told))
 
     def _raise_event(self, kind: EventKind, app: str, detail: str) -> None:
         self._events.raise_event(Event(kind=kind, subject=app, time=self._clock.now(), detail=detail))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.service.ports import NotYet
+from chalicelib.service.ports import NotYet, UnusableCredentials
 from chalicelib.vendors.bounded_http import Answer, HttpClient
 from chalicelib.vendors.endpoints import Endpoints
 from chalicelib.verifiers.codec import strict_json
@@ -53,11 +53,11 @@ class AppleRiskMetrics:
 
     def exchange(
         self, receipt: bytes, *, environment: AppleEnvironment, credentials: bytes, now: datetime
-    ) -> bytes | Refused | NotYet | Unavailable:
+    ) -> bytes | Refused | NotYet | UnusableCredentials | Unavailable:
         """`credentials`: JSON with `team_id`, `key_id` and `private_key` (PEM), of a key with the DeviceCheck
         service."""
         token = self._token(credentials, now=now)
-        if isinstance(token, Unavailable):
+        if isinstance(token, UnusableCredentials):
             return token
         answer = self._http.exchange(
             "POST",
@@ -69,7 +69,7 @@ class AppleRiskMetrics:
         )
         return answer if isinstance(answer, Unavailable) else _outcome(answer)
 
-    def _token(self, credentials: bytes, *, now: datetime) -> str | Unavailable:
+    def _token(self, credentials: bytes, *, now: datetime) -> str | UnusableCredentials:
         name = hashlib.sha256(credentials).digest()
         kept = self._kept.get(name)
         if kept is not None and kept.issued_at <= now < kept.issued_at + _USED_FOR:
@@ -82,27 +82,27 @@ class AppleRiskMetrics:
         return value
 
 
-def _signed(credentials: bytes, *, now: datetime) -> str | Unavailable:
+def _signed(credentials: bytes, *, now: datetime) -> str | UnusableCredentials:
     try:
         content = strict_json.loads(credentials)
     except Malformed:
-        return Unavailable("credentials: not JSON")
+        return UnusableCredentials("credentials: not JSON")
     match content:
         case {"team_id": str(team_id), "key_id": str(key_id), "private_key": str(pem)}:
             pass
         case _:
-            return Unavailable("credentials: team_id, key_id or private_key is missing")
+            return UnusableCredentials("credentials: team_id, key_id or private_key is missing")
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Unavailable("credentials: the private key is not readable")
+        return UnusableCredentials("credentials: the private key is not readable")
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        return Unavailable("credentials: the private key is not P-256")
+        return UnusableCredentials("credentials: the private key is not P-256")
     claims = {"iss": team_id, "iat": int(now.timestamp())}
     return jwt.encode(claims, key, algorithm="ES256", headers={"kid": key_id})
 
 
-def _outcome(answer: Answer) -> bytes | Refused | NotYet | Unavailable:
+def _outcome(answer: Answer) -> bytes | Refused | NotYet | UnusableCredentials | Unavailable:
     match answer.status:
         case HTTPStatus.OK:
             return _receipt(answer.body)
@@ -114,7 +114,7 @@ def _outcome(answer: Answer) -> bytes | Refused | NotYet | Unavailable:
             return Refused(RefusalReason.APPLE_RECEIPT_FOREIGN, "Apple: malformed, or of the other environment")
         # Also where the key is of another team than the receipt.
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return answer.unusable("the credentials were not taken: status")
+            return UnusableCredentials(f"Apple does not take the credentials: status {answer.status}")
         case _:
             return answer.unusable()
 

@@ -16,17 +16,19 @@ from assay_toolkit.simulator.defect import Outcome
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.tamper import TAMPERS
 from chalicelib.aws.receipts import DynamoReceipts
+from chalicelib.endorsements.apple_roots import APPLE_ANCHORS
+from chalicelib.endorsements.trust_anchors import AnchorUse
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction, Unavailable
 from chalicelib.service import refresh_risk_metrics
 from chalicelib.service.ports import Event, EventKind
-from chalicelib.service.refresh_risk_metrics import RUN_LASTS, Fate, RiskMetricService
+from chalicelib.service.refresh_risk_metrics import RUN_LASTS, Fate, RefreshReport, RiskMetricService
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.risk_metrics import AppleRiskMetrics
 from tests.service.adapters import Tap
 from tests.service.apple_server import apple_server
-from tests.service.world import APPS, START, register, with_its_keys
+from tests.service.world import APPS, SIMULATED, START, register, trust_anchors, with_its_keys
 
 SECRET = "apple-team"
 HOUR, DAY = 3_600, 86_400
@@ -160,9 +162,9 @@ class TestKeeping:
         assert metric(world, phone) is None
         told = [] if fate is Fate.ENDED else [(EventKind.RECEIPT_REFUSED, "bank", f"{tamper.expected} 1")]
         assert events.said == told
-        # Told once: it is kept no longer.
+        # Told once, however often it is tried again.
         world.clock.advance(30 * DAY)
-        assert job.refresh().fates == {}
+        assert job.refresh().fates == ({} if fate is Fate.ENDED else {Fate.REFUSED: 1})
         assert events.said == told
         assert world.renew(phone).status == 200
 
@@ -286,13 +288,75 @@ class TestAnswers:
         assert metric(world, phone).value == 3
         assert events.said == []
 
-    def test_a_receipt_that_apple_does_not_take_is_given_up(self, world, job, apple, enrolled, events):
-        enrolled()
+    def test_a_receipt_that_apple_does_not_take_is_tried_again_a_day_later(self, world, job, apple, enrolled, events):
+        phone = enrolled()
         apple.answers = [HTTPStatus.BAD_REQUEST]
         assert job.refresh().fates == {Fate.REFUSED: 1}
         assert events.said == [(EventKind.RECEIPT_REFUSED, "bank", "apple_receipt_foreign 1")]
-        world.clock.advance(30 * DAY)
+        world.clock.advance(DAY - 1)
         assert job.refresh().fates == {}
+        world.clock.advance(1)
+        assert job.refresh().fates == {Fate.MEASURED: 1}
+        assert metric(world, phone).value == 3
+
+    def test_anchors_that_were_wrong_for_days_cost_no_receipt(self, world, job, apple, enrolled, events):
+        phones = [enrolled() for _ in range(7)]
+        world.documents.publish("trust_anchors", trust_anchors(*APPLE_ANCHORS, use="app_attest_receipt"))
+        for day in range(3):
+            world.clock.advance(DAY)
+            # All of them: what phones send ends no turn.
+            assert job.refresh() == RefreshReport(fates={Fate.REFUSED: 7}, finished=True), day
+        assert apple.asked == []
+        assert events.said == [(EventKind.RECEIPT_REFUSED, "bank", "apple_receipt_signature 7")]
+        right = trust_anchors(*SIMULATED[AnchorUse.APP_ATTEST_RECEIPT], use="app_attest_receipt")
+        world.documents.publish("trust_anchors", right)
+        world.clock.advance(DAY)
+        assert job.refresh().fates == {Fate.MEASURED: 7}
+        assert {metric(world, phone).value for phone in phones} == {3}
+
+    def test_some_refusals_in_a_row_by_apple_end_the_turn_and_are_told_each_time(
+        self, world, job, apple, enrolled, events
+    ):
+        """It is us, or Apple, and no phone: each of these receipts verified."""
+        phones = [enrolled() for _ in range(12)]
+        for turn in range(2):
+            apple.answers = [HTTPStatus.BAD_REQUEST] * 12
+            assert job.refresh() == RefreshReport(fates={Fate.REFUSED: 5}, finished=False)
+            assert len(apple.asked) == 5 * (turn + 1)
+            world.clock.advance(DAY)
+        told = (EventKind.RECEIPT_REFUSED, "bank", "apple_receipt_foreign 5, ended after 5 in a row")
+        assert events.said == [told, told]
+        apple.answers = []
+        assert job.refresh().fates == {Fate.MEASURED: 12}
+        assert all(metric(world, phone) for phone in phones)
+
+    def test_refusals_by_apple_between_good_answers_end_no_turn(self, job, apple, enrolled):
+        for _ in range(12):
+            enrolled()
+        apple.answers = [*[HTTPStatus.BAD_REQUEST] * 4, apple.newer, *[HTTPStatus.BAD_REQUEST] * 4, apple.newer]
+        assert job.refresh() == RefreshReport(fates={Fate.REFUSED: 8, Fate.MEASURED: 4}, finished=True)
+
+    def test_what_is_refused_for_as_long_as_a_receipt_lives_is_given_up(self, world, job, events):
+        [tamper] = [tamper for tamper in RECEIPT_TAMPERS if tamper.name == "receipt_garbage"]
+        phone, stranger = world.phone(ApplePhone), world.phone(ApplePhone)
+        world.attest(tamper.build(phone=phone, stranger=stranger, challenge=world.challenge()))
+        for days in (0, 1, 88):
+            world.clock.advance(days * DAY)
+            assert job.refresh().fates == {Fate.REFUSED: 1}
+        world.clock.advance(DAY)
+        assert job.refresh().fates == {Fate.GIVEN_UP: 1}
+        [item] = receipt_items(world)
+        assert not {"receipt", "due_for", "due_at", "refused_since"} & set(item)
+        assert len(events.said) == 1
+
+    def test_a_good_answer_in_between_begins_the_patience_anew(self, world, job, apple, enrolled):
+        enrolled()
+        apple.answers = [HTTPStatus.BAD_REQUEST]
+        job.refresh()
+        assert "refused_since" in receipt_items(world)[0]
+        world.clock.advance(DAY)
+        job.refresh()
+        assert "refused_since" not in receipt_items(world)[0]
 
     @pytest.mark.parametrize(
         "status",
@@ -300,7 +364,6 @@ class TestAnswers:
             HTTPStatus.TOO_MANY_REQUESTS,
             HTTPStatus.INTERNAL_SERVER_ERROR,
             HTTPStatus.SERVICE_UNAVAILABLE,
-            HTTPStatus.UNAUTHORIZED,
             HTTPStatus.FOUND,
         ],
     )
@@ -317,6 +380,31 @@ class TestAnswers:
         world.clock.advance(HOUR)
         assert job.refresh().fates == {Fate.MEASURED: 2}
         assert {metric(world, phone).value for phone in phones} == {3}
+
+    @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
+    def test_credentials_that_apple_does_not_take_are_a_persons_business(
+        self, world, job, apple, enrolled, events, status
+    ):
+        phones = [enrolled() for _ in range(3)]
+        for _ in range(2):
+            apple.answers = [status]
+            assert job.refresh() == RefreshReport(fates={}, finished=False)
+            world.clock.advance(HOUR)
+        told = (EventKind.SECRET_UNUSABLE, "bank", f"Apple does not take the credentials: status {status.value}")
+        assert events.said == [told, told]
+        assert len(apple.asked) == 2
+        assert job.refresh().fates == {Fate.MEASURED: 3}
+        assert all(metric(world, phone) for phone in phones)
+
+    @pytest.mark.parametrize("credentials", [b"", b"no JSON", b"{}", CREDENTIALS.replace(b"PRIVATE", b"SECRET")])
+    def test_credentials_that_are_none_are_a_persons_business(self, job, apple, enrolled, events, secrets, credentials):
+        enrolled()
+        secrets.known[SECRET] = credentials
+        assert job.refresh() == RefreshReport(fates={}, finished=False)
+        [(kind, subject, detail)] = events.said
+        assert (kind, subject) == (EventKind.SECRET_UNUSABLE, "bank")
+        assert detail.startswith("credentials: ")
+        assert apple.asked == []
 
     def test_half_an_answer_is_none(self, world, job, apple, enrolled, events):
         phone = enrolled()
@@ -475,6 +563,15 @@ class TestRuns:
 
         job._receipts = Late(store.real)
         assert job.refresh().fates == {Fate.MEASURED: 1}
+
+    def test_refusals_are_told_of_a_run_that_ends_in_a_malfunction(self, job, apple, store, enrolled, events):
+        for _ in range(3):
+            enrolled()
+        apple.answers = [HTTPStatus.BAD_REQUEST, apple.newer]
+        store.broken = {"measured"}
+        with pytest.raises(Malfunction):
+            job.refresh()
+        assert events.said == [(EventKind.RECEIPT_REFUSED, "bank", "apple_receipt_foreign 1")]
 
     def test_many_refusals_are_one_event(self, world, job, events):
         [tamper] = [tamper for tamper in RECEIPT_TAMPERS if tamper.name == "receipt_garbage"]

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.service.ports import NotYet
+from chalicelib.service.ports import NotYet, UnusableCredentials
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.google_lists import PublishedList
@@ -188,8 +188,8 @@ INVALID = '{"error":{"code":400,"message":"Integrity token cannot be decoded.","
             ("304 Not Modified", "", NotYet()),
             ("404 No Data Found", "", NotYet()),
             ("400 Bad Payload", "", RECEIPT_REFUSED),
-            ("401 Unauthorized", "", None),
-            ("403 Forbidden", "", None),
+            ("401 Unauthorized", "", UnusableCredentials("Apple does not take the credentials: status 401")),
+            ("403 Forbidden", "", UnusableCredentials("Apple does not take the credentials: status 403")),
             ("200 OK", "AAA", None),
             ("200 OK, a page", "<html>", None),
         ),

@@ -14,7 +14,7 @@ from assay_toolkit.simulator.play_integrity import Request
 from chalicelib.model.claims import AppleEnvironment
 from chalicelib.model.outcome import Refused, Unavailable
 from chalicelib.model.reasons import RefusalReason
-from chalicelib.service.ports import NotYet
+from chalicelib.service.ports import NotYet, UnusableCredentials
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.google_lists import PublishedList
@@ -195,15 +195,18 @@ class TestRiskMetric:
     )
     def test_credentials_of_others_are_not_taken(self, metrics, vendors, clock, changes):
         outcome = exchange(metrics, vendors, clock, old=receipt(clock), **changes)
-        assert outcome == Unavailable("the credentials were not taken: status 401")
+        assert outcome == UnusableCredentials("Apple does not take the credentials: status 401")
 
     def test_two_teams_do_not_share_a_token(self, metrics, vendors, clock):
         assert isinstance(exchange(metrics, vendors, clock, old=receipt(clock)), bytes)
-        assert isinstance(exchange(metrics, vendors, clock, old=receipt(clock), team_id="0000000000"), Unavailable)
+        assert isinstance(
+            exchange(metrics, vendors, clock, old=receipt(clock), team_id="0000000000"), UnusableCredentials
+        )
 
     def test_a_receipt_of_another_team(self, metrics, vendors, clock):
         old = receipt(clock, app_id="0000000000.com.example.bank")
-        assert exchange(metrics, vendors, clock, old=old) == Unavailable("the credentials were not taken: status 401")
+        outcome = exchange(metrics, vendors, clock, old=old)
+        assert outcome == UnusableCredentials("Apple does not take the credentials: status 401")
         assert TEAM_ID != "0000000000"
 
     @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ class TestRiskMetric:
         ],
     )
     def test_credentials_that_are_none_are_not_used(self, metrics, vendors, clock, changes, detail):
-        assert exchange(metrics, vendors, clock, old=receipt(clock), **changes) == Unavailable(detail)
+        assert exchange(metrics, vendors, clock, old=receipt(clock), **changes) == UnusableCredentials(detail)
 
 
 def test_lists_come_as_they_are(vendors, http):

@@ -22,7 +22,7 @@ class Baseline:
     status_list: StatusList | None
 
     def judge(self, key: VerifiedAndroidKey, *, params: Params, now: datetime) -> tuple[str, tuple[str, ...]]:
-        """`accept` unless the tier is contraindicated, or `reject`; and the reasons of the rules that applied.
+        """`accept` unless the tier is contraindicated, or `reject`; and what policy says of the key, by reasons.
 
         The app is registered as the vector says it is. Nobody recorded a RASP report, so its absence is no reason.
         Raises FolderError.
@@ -41,7 +41,8 @@ class Baseline:
         verdict = appraise(
             evidence, app=app, policy=self.policy, status_list=self.status_list, status_list_at=now, now=now
         )
-        reasons = tuple(dict.fromkeys(rule.reason.value for rule in verdict.applied))
+        of_the_key = (rule for rule in verdict.applied if rule.format is Format.ANDROID_KEY)
+        reasons = tuple(dict.fromkeys(rule.reason.value for rule in of_the_key))
         return "reject" if verdict.tier is Tier.CONTRAINDICATED else "accept", reasons
 
 

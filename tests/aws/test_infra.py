@@ -205,6 +205,19 @@ def test_every_event_is_counted_where_it_is_logged_and_watched_by_an_alarm(resou
     }
 
 
+def test_a_single_event_of_each_hour_is_enough_where_a_run_has_no_more(resources):
+    """A run tells of an outage once for each app, and an hour has one run."""
+    filters = [filter_["Properties"] for filter_ in of_type(resources, "AWS::Logs::MetricFilter").values()]
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    of_runs = {
+        filter_["MetricTransformations"][0]["MetricName"]
+        for filter_ in filters
+        if filter_["LogGroupName"] == "RefreshRiskMetricsLogGroup"
+    }
+    needed = {alarm["MetricName"]: (alarm["Period"], alarm["Threshold"]) for alarm in alarms}
+    assert {needed[metric] for metric in of_runs} == {(3600, 1)}
+
+
 def test_alarms_look_at_functions_that_there_are(resources):
     alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
     functions = {dimension["Value"] for alarm in alarms for dimension in alarm.get("Dimensions", ())}

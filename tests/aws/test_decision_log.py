@@ -12,7 +12,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import AppraisalReason, MalfunctionReason, RefusalReason
 from chalicelib.model.submission import Format
-from chalicelib.model.trust import Tier
+from chalicelib.model.trust import Component, Tier, Vector
 from chalicelib.model.verdict import AppliedRule
 from chalicelib.service.ports import DecisionOutcome, DecisionRecord, Platform
 
@@ -43,6 +43,7 @@ TOKEN = DecisionRecord(
     endorsements_id="status@4567",
     endorsement_ages={"status": 300},
     formats=(Format.APPLE_ASSERTION, Format.RASP),
+    vectors={Format.RASP: Vector({Component.EXECUTABLES: 96})},
 )
 
 
@@ -78,6 +79,7 @@ def test_a_token():
     assert line["applied"] == [{"rule": "no-hooks", "reason": "rasp_hooking", "format": "rasp"}]
     assert line["endorsement_ages"] == {"status": 300}
     assert line["formats"] == ["apple_assertion", "rasp"]
+    assert line["vectors"] == {"rasp": {"executables": 96}}
 
 
 def test_every_field_of_a_record_is_in_the_line_or_empty():

@@ -86,6 +86,7 @@ def request(aud: str = "https://api.bank.example", **changes) -> Descriptor:
 def verdict(**changes) -> Verdict:
     members = {
         "tier": Tier.WARNING,
+        "evidence_tier": Tier.WARNING,
         "submodules": (
             Submodule(format=Format.ANDROID_KEY, tier=Tier.WARNING, vector=Vector({Component.HARDWARE: 32})),
             Submodule(format=Format.RASP, tier=Tier.AFFIRMING, vector=Vector({Component.EXECUTABLES: 2})),

@@ -11,6 +11,7 @@ from chalicelib.aws.receipts import INDEX
 from chalicelib.config import load
 from chalicelib.results.jwks import JWKS_PATH, OPENID_CONFIGURATION_PATH
 from chalicelib.service.beliefs import GOOGLE_STATUS
+from chalicelib.service.history import COUNTING_KEY
 from chalicelib.service.ports import EventKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +118,12 @@ def test_the_api_may_do_what_its_code_does_and_no_more(stage):
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:assay/{stage}/*"),
         *logs(here, f"assay-{stage}"),
     }
+
+
+def test_the_key_that_enrolments_are_counted_by_is_made_where_the_function_reads_it(resources):
+    [secret] = [item["Properties"] for item in of_type(resources, "AWS::SecretsManager::Secret").values()]
+    assert secret["Name"] == f"assay/test/{COUNTING_KEY}"
+    assert secret["GenerateSecretString"]["PasswordLength"] >= 32
 
 
 @pytest.mark.parametrize("stage", STAGES)

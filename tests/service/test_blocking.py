@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from assay_toolkit.cli import main
+from assay_toolkit.simulator.conditions import CONDITIONS
 from assay_toolkit.simulator.phone import AndroidPhone
 from assay_toolkit.simulator.play_integrity import PlayServices, SimulatedPlay
 from chalicelib.aws.blocks import Blocks
@@ -140,6 +141,18 @@ class TestShow:
         assert shown["apple"]["app_id"] == "A1B2C3D4E5.com.example.bank"
         assert (shown["apple"]["environment"], shown["apple"]["counter"]) == ("production", 1)
         assert shown["apple"]["risk_metric"] is None
+
+    def test_what_is_remembered(self, world, android, assay):
+        world.enrol(android)
+        android.condition = CONDITIONS["debugger"]
+        world.clock.advance(60)
+        world.renew(android)
+        history = assay("show", android.jkt)["history"]
+        assert {tier: datetime.fromisoformat(at) for tier, at in history["tiers"].items()} == {
+            "affirming": START,
+            "contraindicated": world.clock.now(),
+        }
+        assert set(history["hard_detections"]) == {"rasp_debugger", "rasp_tracing"}
 
     def test_what_google_play_said(self, world, assay):
         phone = world.phone(AndroidPhone, play_integrity=PlayServices(play=SimulatedPlay(clock=world.clock.now)))

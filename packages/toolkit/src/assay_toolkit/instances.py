@@ -112,6 +112,10 @@ def _summary(noted: NotedInstance) -> dict[str, object]:
         "enrolled_at": _time(shown.enrolled_at),
         "attested_at": _time(shown.attested_at),
         **_block(noted),
+        "history": {
+            "tiers": {tier.ear_status: _time(at) for tier, at in shown.history.tiers.items()},
+            "hard_detections": {reason: _time(at) for reason, at in shown.history.hard.items()},
+        },
         **_platform(shown),
     }
 

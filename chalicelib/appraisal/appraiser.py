@@ -1,8 +1,9 @@
 """The pure function that applies a policy to evidence."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from typing import Final
 
 from chalicelib.appraisal.advice import stricter
@@ -34,11 +35,12 @@ _Piece = tuple[Evidence | None, Format]
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Why, and how bad; `applied` is None where it was no rule."""
+    """Why, and how bad; `applied` is None where it was no rule. `actions`: the rule's own advice."""
 
     reason: AppraisalReason
     tier: Tier
     applied: AppliedRule | None
+    actions: Mapping[str, Advice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,26 @@ def _verdict(
         submodules=tuple(submodules),
         reasons=tuple(dict.fromkeys(finding.reason for finding in worst_first)),
         applied=tuple(finding.applied for finding in worst_first if finding.applied is not None),
-        advice=_advice(policy.advice[tier], failures),
+        advice=_advice(_advice_of(findings, tier, policy), failures),
         policy_id=policy.id,
     )
+
+
+def _advice_of(findings: Sequence[_Finding], tier: Tier, policy: Policy) -> Mapping[str, Advice]:
+    """That of the tier, unless every rule behind the tier has advice of its own at an action. Then theirs stands, and
+    what the rest would have been advised by itself: whatever is found beside it makes it no milder."""
+    behind = [finding.actions for finding in findings if finding.tier is tier]
+    of_tier = policy.advice[tier]
+    if not behind or not all(behind):
+        return of_tier
+    rest = [finding for finding in findings if finding.tier is not tier]
+    without = _advice_of(rest, Tier.worst([Tier.AFFIRMING, *(finding.tier for finding in rest)]), policy)
+    return {
+        action: reduce(stricter, [actions[action] for actions in behind], without[action])
+        if all(action in actions for actions in behind)
+        else standing
+        for action, standing in of_tier.items()
+    }
 
 
 def _advice(of_tier: Mapping[str, Advice], failures: Sequence["_Failed"]) -> Mapping[str, Advice]:
@@ -221,7 +240,8 @@ def _apply(
     for rule, outcome in applied:
         vector = vector.lowered(outcome.component, outcome.value)
         record = AppliedRule(rule=rule.name, reason=outcome.reason, format=format_)
-        findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), record))
+        actions = rule.actions if outcome is rule.outcome else {}
+        findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), record, actions))
     return vector, findings
 
 

@@ -33,23 +33,37 @@ def largest_confidential_part(
     reasons: Iterable[AppraisalReason],
     advice: Mapping[Tier, Mapping[str, Advice]],
     failures: FailureOutcomes,
+    actions: Collection[Mapping[str, Advice]],
 ) -> int:
     """Bytes of the largest plaintext that any verdict of the policy can need, with its worst reason alone.
+    `actions`: rules' own advice.
 
     Further reasons go in where there is room; the one that explains the tier has to fit.
     """
     longest_reason = max(reasons, key=len)
     return max(
-        len(_rendered((platform, *map(Evidence, beside)), components, longest_reason, _longest(by_action, failures)))
+        len(
+            _rendered(
+                (platform, *map(Evidence, beside)), components, longest_reason, _longest(by_action, failures, actions)
+            )
+        )
         for platform, beside in BESIDE.items()
         for by_action in advice.values()
     )
 
 
-def _longest(by_action: Mapping[str, Advice], failures: FailureOutcomes) -> dict[str, Advice]:
-    """The longest that each action's advice can become where failures make it stricter."""
+def _longest(
+    by_action: Mapping[str, Advice], failures: FailureOutcomes, actions: Collection[Mapping[str, Advice]]
+) -> dict[str, Advice]:
+    """The longest that each action's advice can become where failures make it stricter, or rules have their own."""
     return {
-        action: _longest_of([advice, *filter(None, (outcome.advice_for(action) for outcome in failures.values()))])
+        action: _longest_of(
+            [
+                advice,
+                *filter(None, (outcome.advice_for(action) for outcome in failures.values())),
+                *(own[action] for own in actions if action in own),
+            ]
+        )
         for action, advice in by_action.items()
     }
 

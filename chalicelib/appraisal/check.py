@@ -143,6 +143,7 @@ def _check_size(root: Node, policy: Policy) -> None:
         reasons=reasons,
         advice=policy.advice,
         failures=policy.failures,
+        actions=[rule.actions for rule in policy.rules if rule.actions],
     )
     if size > CONFIDENTIAL_SIZE:
         root.refuse(

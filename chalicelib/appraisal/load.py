@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ from chalicelib.appraisal.ar4si import VALUES
 from chalicelib.appraisal.check import check_whole
 from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, ClaimValue, Evidence, Kind
 from chalicelib.appraisal.conditions import OPERATORS, ClaimTest, Condition, Operator
+from chalicelib.appraisal.load_actions import load_actions
 from chalicelib.appraisal.load_advice import load_advice
 from chalicelib.appraisal.load_failures import load_failures
 from chalicelib.appraisal.load_history import load_hard, load_limits
@@ -18,6 +20,7 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.submission import Format
 from chalicelib.model.trust import Component, Tier
+from chalicelib.model.verdict import Advice
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _NAME_SHAPE: Final = "1 to 32 of a-z, 0-9 and -"
@@ -59,7 +62,7 @@ def _policy(root: Node, *, digest: str) -> Policy:
         name=members["name"].text(_NAME, _NAME_SHAPE),
         digest=digest,
         affirmations=_affirmations(members["affirms"]),
-        rules=_rules(members["rules"]),
+        rules=_rules(members["rules"], advice),
         required=_required(members["required"]),
         failures=load_failures(members.get("failures"), advice),
         advice=advice,
@@ -91,11 +94,11 @@ def _affirmations(node: Node) -> tuple[Affirmation, ...]:
     return tuple(found)
 
 
-def _rules(node: Node) -> tuple[Rule, ...]:
+def _rules(node: Node, advice: Mapping[Tier, Mapping[str, Advice]]) -> tuple[Rule, ...]:
     seen: set[str] = set()
     found = []
     for item in node.items(most=_MOST):
-        members = item.members(required=("rule", "when", "lowers", "to", "reason"), optional=("absent",))
+        members = item.members(required=("rule", "when", "lowers", "to", "reason"), optional=("absent", "actions"))
         name = members["rule"].text(_NAME, _NAME_SHAPE)
         if name in seen:
             members["rule"].refuse(f"is {name}, like an earlier rule; each needs a name of its own")
@@ -109,7 +112,8 @@ def _rules(node: Node) -> tuple[Rule, ...]:
             )
         outcome = _outcome(members)
         absent = _absent(members["absent"], outcome) if "absent" in members else outcome
-        found.append(Rule(name=name, evidence=evidence, when=when, outcome=outcome, absent=absent))
+        actions = load_actions(members["actions"], outcome, absent, advice) if "actions" in members else {}
+        found.append(Rule(name=name, evidence=evidence, when=when, outcome=outcome, absent=absent, actions=actions))
     return tuple(found)
 
 

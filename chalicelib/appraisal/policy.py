@@ -1,7 +1,7 @@
 """A loaded policy: rules of judgement as data. Only `load_policy` makes one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -27,13 +27,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`absent`: the outcome where a claim that the rule looks at is not there; None: the rule is then ignored."""
+    """`absent`: the outcome where a claim that the rule looks at is not there; None: the rule is then ignored.
+    `actions`: advice, by action, in place of that of the outcome's tier; not where the claim is absent."""
 
     name: str
     evidence: Evidence
     when: Condition
     outcome: Outcome
     absent: Outcome | None
+    actions: Mapping[str, Advice] = field(default_factory=dict)
 
     def explains(self, claim: str) -> bool:
         """Whether the rule is about this claim alone, so that it says what the claim means whatever others are."""

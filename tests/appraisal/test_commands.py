@@ -90,7 +90,7 @@ def line_of(file, text):
         (
             "    high: {decision: allow}\n    medium: {decision: allow",
             "    medium: {decision: allow",
-            "login:",
+            "  login:",
             "`high`",
         ),
         ("version: 1", "version: 1\nversion: 1", None, "a second time"),

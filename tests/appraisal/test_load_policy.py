@@ -498,6 +498,7 @@ def largest(policy):
         reasons=[outcome.reason for _, outcome in outcomes(policy)],
         advice=policy.advice,
         failures=policy.failures,
+        actions=[rule.actions for rule in policy.rules],
     )
 
 

@@ -190,6 +190,11 @@ def _advice(record: Record, policy: Policy) -> Iterator[str]:
     # A class of failure may have advice of its own, which only makes it stricter.
     least = "at least " if any(_is_failure(applied) for applied in record.applied) else ""
     yield f"Policy advises backends {least}{said}. (`*` stands for every other action.)"
+    applied = {item.rule for item in record.applied}
+    for rule in policy.rules:
+        if rule.name in applied and rule.actions:
+            own = "; ".join(f"{action}: {policy_words.advice(given)}" for action, given in rule.actions.items())
+            yield f"Where nothing as bad was found beside it, rule {rule.name} advises in its place {own}."
 
 
 def _believed(record: Record, still_in_force: bool | None) -> Iterator[str]:

@@ -243,6 +243,7 @@ def _described(loaded: Policy) -> list[str]:
         lines.append(f"  {rule.name}: {policy_words.outcome(rule.outcome)}")
         if rule.absent != rule.outcome:
             lines.append(f"  {rule.name}: absent: {policy_words.absent(rule.absent)}")
+        lines += [f"    {action}: {policy_words.advice(given)}" for action, given in rule.actions.items()]
     lines += ["", "What could not be had or checked (where nothing is said: none, and deny):"]
     for (platform, failure), outcome in loaded.failures.items():
         said = f"  {platform.value}: {failure.value}: at most {outcome.tier.ear_status}, "

@@ -92,6 +92,7 @@ def _changed_rule(old: Rule, new: Rule) -> Iterator[str]:
         ("when", policy_words.condition(old.when), policy_words.condition(new.when)),
         ("then", policy_words.outcome(old.outcome), policy_words.outcome(new.outcome)),
         ("absent", policy_words.absent(old.absent), policy_words.absent(new.absent)),
+        ("actions", _own_advice(old), _own_advice(new)),
     ):
         if before != after:
             yield f"rule {new.name}: {part}: {before} → {after}"
@@ -99,7 +100,15 @@ def _changed_rule(old: Rule, new: Rule) -> Iterator[str]:
 
 def _rule(rule: Rule) -> str:
     said = f"when {policy_words.condition(rule.when)}, {policy_words.outcome(rule.outcome)}"
-    return said if rule.absent == rule.outcome else f"{said}; absent: {policy_words.absent(rule.absent)}"
+    if rule.absent != rule.outcome:
+        said += f"; absent: {policy_words.absent(rule.absent)}"
+    return f"{said}; actions: {_own_advice(rule)}" if rule.actions else said
+
+
+def _own_advice(rule: Rule) -> str:
+    return (
+        "; ".join(f"{action}: {policy_words.advice(given)}" for action, given in rule.actions.items()) or "its tier's"
+    )
 
 
 def _affirmations(old: Policy, new: Policy) -> Iterator[str]:

@@ -5,7 +5,7 @@ one of its component, that advice gets no milder).
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.appraisal.ar4si import VALUES
 from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, Claim, Evidence, Kind
@@ -18,6 +18,13 @@ from chalicelib.model.trust import Component, Tier
 from chalicelib.model.verdict import Decision, Obligation
 
 _Schema = dict[str, Any]
+
+# Advice by action, of a rule or of a class of failure.
+_ACTIONS: Final[_Schema] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"$ref": "#/$defs/advice"},
+}
 
 
 def policy_schema() -> _Schema:
@@ -35,7 +42,10 @@ def policy_schema() -> _Schema:
                 "rules": _list(
                     _object(
                         {"rule": {"type": "string"}, "when": _ref("when"), **lowers},
-                        optional={"absent": {"anyOf": [{"const": "ignored"}, _object({}, optional=lowers)]}},
+                        optional={
+                            "absent": {"anyOf": [{"const": "ignored"}, _object({}, optional=lowers)]},
+                            "actions": _ACTIONS,
+                        },
                     )
                 ),
                 "advice": {
@@ -131,7 +141,7 @@ def _failure(failure: Failure) -> _Schema:
     claimed = failure is Failure.UNSUPPORTED_PHONE
     best = Tier.NONE if claimed else Tier.WARNING
     tier = {"tier": {"enum": [name for name, tier in TIERS.items() if tier.severity >= best.severity]}}
-    optional: _Schema = {"actions": {"type": "object", "minProperties": 1, "additionalProperties": _ref("advice")}}
+    optional: _Schema = {"actions": _ACTIONS}
     if failure in OF_VENDORS:
         optional["earlier_hours"] = {"type": "integer", "minimum": 1}
     return _object(

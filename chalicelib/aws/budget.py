@@ -1,6 +1,6 @@
 """Budgets of calls in the `nonces` table: one item per app, call and day (UTC), counted by one conditional write.
 
-budget#<app>#<call>#<yyyy-mm-dd>     calls, ttl
+budget#<app>#<call>#<yyyy-mm-dd>     calls, ttl     (<call>: play_integrity, play_integrity#<jkt>, unattested)
 """
 
 from datetime import UTC, datetime, timedelta

@@ -142,7 +142,7 @@ class DynamoChallenges:
         attempt = b64url(self._randomness.token_bytes(16))
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "claim"):
             try:
-                self._client.update_item(
+                before = self._client.update_item(
                     TableName=self._table,
                     Key=to_item({"id": _key(challenge)}),
                     UpdateExpression=_CLAIM,
@@ -160,6 +160,7 @@ class DynamoChallenges:
                             ":oldest_claim": to_ms(now - _REPLAY_WINDOW),
                         }
                     ),
+                    ReturnValues="UPDATED_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as failed:
@@ -168,7 +169,8 @@ class DynamoChallenges:
             except self._client.exceptions.TransactionConflictException:
                 return InProgress()
             else:
-                return Claimed(challenge=challenge, attempt=attempt)
+                # An issued challenge has no attempt.
+                return Claimed(challenge=challenge, attempt=attempt, taken_over="attempt" in before["Attributes"])
 
         if item is None:
             return RefusalReason.CHALLENGE_UNKNOWN
@@ -180,7 +182,7 @@ class DynamoChallenges:
             return RefusalReason.CHALLENGE_EXPIRED
         # botocore repeated a claim whose answer got lost: the hold it meets is this one.
         if isinstance(item, _ClaimedItem) and item.attempt == attempt:
-            return Claimed(challenge=challenge, attempt=attempt)
+            return Claimed(challenge=challenge, attempt=attempt, taken_over=item.claimed_at != to_ms(now))
         return _for_a_twin(item, body_digest=body_digest, now=now)
 
     def look(self, *, challenge: bytes, body_digest: bytes, now: datetime) -> ClaimOutcome:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 # Seconds. DynamoDB, KMS and S3 answer within tens of milliseconds from inside the Region: without an answer after 0.7 s
 # the connection is lost, and one more attempt makes another. Two attempts of (0.7 + 0.7) s and standard mode's wait
 # (below 1 s) end a call within 3.8 s. A request meets three such calls at most: of what is in force, one that ends it,
-# and the release of its challenge. With the 2 s that a twin waits, and with a secret that is not to be had and a vendor
-# that is silent (chalicelib/vendors), that is below 19 s: where a service hangs, the phone gets a 503 of ours before
-# Lambda stops the function after 20. tests/service/test_patience.py counts them.
+# and the release of its challenge. With the 2 s that a twin waits, a secret that is not to be had (1.4 s), and a vendor
+# that is silent (3 s, chalicelib/vendors) after a look-up of its name that is not answered (2 s, RES_OPTIONS), that is
+# below 20 s: where a service hangs, the phone gets a 503 of ours before Lambda stops the function.
+# tests/service/test_patience.py counts them.
 _CONFIG = Config(
     connect_timeout=0.7,
     read_timeout=0.7,

@@ -348,7 +348,7 @@ class Outage(StrEnum):
     """Why a vendor's word could not be had just now, as the service saw it itself. Never the phone's word."""
 
     UNAVAILABLE = "unavailable"  # the vendor's server gave no usable answer, or the keys to read it are not at hand
-    BUDGET_SPENT = "budget_spent"  # the calls that the app may cost today were made
+    BUDGET_SPENT = "budget_spent"  # the calls that the app, or the instance, may cost today were made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

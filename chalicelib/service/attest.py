@@ -250,6 +250,7 @@ class AttestService:
             admitted=admitted,
             proof=proof,
             registration=case.registration,
+            judged_before=case.held.taken_over,
             now=case.now,
         )
 

@@ -19,7 +19,15 @@ from chalicelib.model.submission import (
     SubmittedUnattested,
 )
 from chalicelib.service.admission import Admitted
-from chalicelib.service.ports import CallBudget, Event, EventKind, EventLog, PlayIntegrityDecoder, Secrets
+from chalicelib.service.ports import (
+    CallBudget,
+    Event,
+    EventKind,
+    EventLog,
+    PlayIntegrityDecoder,
+    Secrets,
+    UnusableCredentials,
+)
 from chalicelib.verifiers.play_integrity import (
     PlayIntegritySecret,
     UnusableSecret,
@@ -29,6 +37,9 @@ from chalicelib.verifiers.play_integrity import (
 )
 
 _CALL = "play_integrity"
+# Calls a day (UTC) for one instance, which would spend the app's whole day otherwise. An app asks when it enrols, and
+# then days apart (docs/evidence/play-integrity.md): ten leave room for whatever fails.
+DAILY_CALLS_OF_AN_INSTANCE = 10
 
 
 def refused_integrity_token(
@@ -68,19 +79,23 @@ class PlayIntegrity:
         admitted: Admitted,
         proof: VerifiedProof,
         registration: AppRegistration,
+        judged_before: bool,
         now: datetime,
     ) -> Admitted | Refused:
         """`admitted` with what Google says beside it. Everything else about the submission held: this is the last
         evidence that is looked at, because a standard token costs a call that is limited and takes its time.
 
-        1. The app's secret is read, and has what this kind of request needs.
-        2. The token is opened: a classic one here, with the app's keys; a standard one by Google, once the day's budget
-           has room for the call.
-        3. The payload is held against this submission.
+        1. A standard token is new to Google. `judged_before`: an attempt at this submission ended without an answer,
+           perhaps after Google had decoded the token, and what Google decodes again it says nothing good of.
+        2. The app's secret is read, and has what this kind of request needs.
+        3. The token is opened: a classic one here, with the app's keys; a standard one by Google, once an access token
+           is at hand and the day's budgets, the instance's and then the app's, have room for the call.
+        4. The payload is held against this submission.
 
-        What is not the phone's fault (1 and 2, where nobody says no) leaves the verdict unavailable, raises an event,
-        and never fails the submission: policy says what that means. The events of an outage are as many as the phones
-        that met it, which is how large it is.
+        What nobody says no to (1 to 3) leaves the verdict unavailable, and the one that stands untouched, and never
+        fails the submission: policy says what that means. It raises an event, but for what a phone does to itself alone
+        (1, which was a malfunction, and the instance's budget). The events of an outage are as many as the phones that
+        met it, which is how large it is.
 
         No token is remembered to be refused a second time. Its hash or nonce is the binding, which covers a challenge
         that is spent once and the key that proved it: a second submission of the same token has another binding.
@@ -98,7 +113,8 @@ class PlayIntegrity:
             android=android,
             reference=android.play_integrity,
             package=_package(kept, android),
-            binding=proof.binding,
+            proof=proof,
+            judged_before=judged_before,
             now=now,
         )
         match verified:
@@ -129,28 +145,38 @@ class PlayIntegrity:
         android: AndroidReference,
         reference: PlayIntegrityReference,
         package: str,
-        binding: bytes,
+        proof: VerifiedProof,
+        judged_before: bool,
         now: datetime,
     ) -> VerifiedPlayIntegrity | Refused | Unavailable:
         # 1.
+        if judged_before and submitted.request is PlayIntegrityRequest.STANDARD:
+            return Unavailable("Google may have decoded the token before")
+        # 2.
         secret = self._secret(reference, app=app, now=now)
         if isinstance(secret, Unavailable):
             return secret
-        # 2.
+        # 3.
         opened: bytes | Refused | Unavailable
         if submitted.request is PlayIntegrityRequest.CLASSIC:
             opened = self._open_classic(submitted.token, secret, app=app, now=now)
         else:
             opened = self._decode(
-                submitted.token, secret, app=app, package=package, limit=reference.daily_calls, now=now
+                submitted.token,
+                secret,
+                app=app,
+                jkt=proof.jwk.jkt,
+                package=package,
+                limit=reference.daily_calls,
+                now=now,
             )
         if not isinstance(opened, bytes):
             return opened
-        # 3.
+        # 4.
         return verify_payload(
             opened,
             request=submitted.request,
-            binding=binding,
+            binding=proof.binding,
             packages=android.packages,
             signature_digests=android.signature_digests,
             now=now,
@@ -178,18 +204,37 @@ class PlayIntegrity:
         return open_classic(token, keys=secret.classic)
 
     def _decode(
-        self, token: str, secret: PlayIntegritySecret, *, app: str, package: str, limit: int, now: datetime
+        self,
+        token: str,
+        secret: PlayIntegritySecret,
+        *,
+        app: str,
+        jkt: str,
+        package: str,
+        limit: int,
+        now: datetime,
     ) -> bytes | Refused | Unavailable:
         if secret.service_account is None:
             return self._unavailable(
                 EventKind.SECRET_UNUSABLE, app=app, detail="the secret has no service account", now=now
             )
+        call = self.decoder.access(service_account=secret.service_account)
+        if isinstance(call, Unavailable | UnusableCredentials):
+            return self._not_decoded(call, app=app, now=now)
+        # The instance's first: what it may not spend is left to the others.
+        if not self.budget.spend(app=app, call=f"{_CALL}#{jkt}", limit=DAILY_CALLS_OF_AN_INSTANCE, now=now):
+            return Unavailable("the instance's calls of today are spent", Outage.BUDGET_SPENT)
         if not self.budget.spend(app=app, call=_CALL, limit=limit, now=now):
             return self._unavailable(EventKind.BUDGET_SPENT, app=app, detail=_CALL, now=now)
-        decoded = self.decoder.decode(package=package, token=token, service_account=secret.service_account)
-        if isinstance(decoded, Unavailable):
-            return self._unavailable(EventKind.VENDOR_UNAVAILABLE, app=app, detail=decoded.detail, now=now)
+        decoded = call.decode(package=package, token=token)
+        if isinstance(decoded, Unavailable | UnusableCredentials):
+            return self._not_decoded(decoded, app=app, now=now)
         return decoded
+
+    def _not_decoded(self, why: Unavailable | UnusableCredentials, *, app: str, now: datetime) -> Unavailable:
+        ours = isinstance(why, UnusableCredentials)
+        kind = EventKind.SECRET_UNUSABLE if ours else EventKind.VENDOR_UNAVAILABLE
+        return self._unavailable(kind, app=app, detail=why.detail, now=now)
 
     def _unavailable(self, kind: EventKind, *, app: str, detail: str, now: datetime) -> Unavailable:
         self.events.raise_event(Event(kind=kind, subject=app, time=now, detail=detail))

@@ -53,10 +53,12 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """This worker holds the challenge until its lease runs out; `attempt` names the hold."""
+    """This worker holds the challenge until its lease runs out; `attempt` names the hold. `taken_over`: another attempt
+    held it before, with the same body, and nobody knows how far it came."""
 
     challenge: bytes
     attempt: str
+    taken_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +278,19 @@ class UnusableCredentials:
     detail: str
 
 
+class DecodeCall(Protocol):
+    """One call that Google lets us make."""
+
+    def decode(self, *, package: str, token: str) -> bytes | Refused | Unavailable | UnusableCredentials:
+        """The decoded payload's exact JSON. Refused: Google answered that the token is none of this package's.
+        UnusableCredentials: Google answered that the account may not decode tokens of this package."""
+
+
 class PlayIntegrityDecoder(Protocol):
     """Google's decode call. https://developer.android.com/google/play/integrity/standard#decrypt-and"""
 
-    def decode(self, *, package: str, token: str, service_account: bytes) -> bytes | Refused | Unavailable:
-        """The decoded payload's exact JSON. `service_account`: the JSON key file's bytes. Refused: Google answered that
-        the token is none of this package's."""
+    def access(self, *, service_account: bytes) -> DecodeCall | Unavailable | UnusableCredentials:
+        """All that comes before the call that is counted. `service_account`: the JSON key file's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +345,8 @@ class CallBudget(Protocol):
     """How often a paid or limited call was made for an app, per day (UTC)."""
 
     def spend(self, *, app: str, call: str, limit: int, now: datetime) -> bool:
-        """One conditional write; False, and nothing spent, where `limit` calls were made today. Raises
-        Malfunction(STORE_UNAVAILABLE)."""
+        """One conditional write; False, and nothing spent, where `limit` calls were made today. `call`: what is
+        counted, and for whom where that is not all of the app. Raises Malfunction(STORE_UNAVAILABLE)."""
 
 
 class EventKind(StrEnum):

@@ -6,7 +6,7 @@ and all reads, because the time that is left is set before each of them; and one
 takes no more of `http.client` than what it asks of a socket, so no library is needed beside it.
 
 Not covered is the resolver: the C library's look-up of a name takes no timeout. It has its own (resolv.conf(5)), which
-the environment variable RES_OPTIONS shortens.
+the environment variable RES_OPTIONS shortens; no look-up begins after the deadline.
 """
 
 import http.client
@@ -96,6 +96,7 @@ class HttpClient:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or (443 if secure else 80))
         try:
             with closing(_connected(connection.host, connection.port, deadline)) as plain:
+                plain.settimeout(deadline.remaining())  # for a TLS handshake, which heeds it as a whole
                 line = self._tls.wrap_socket(plain, server_hostname=connection.host) if secure else plain
                 with closing(line):
                     connection.sock = bounded = _Line(line, deadline=deadline, allowance=_AROUND)
@@ -129,11 +130,15 @@ class _Unusable(Exception):  # noqa: N818 - what the answer is, and it never lea
 
 
 def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """To whichever of the name's addresses answers first, tried in order, all before the deadline."""
+    """To whichever of the name's addresses answers first, tried in order, all before the deadline. While others are
+    left each has half of the time that is: an address that swallows everything (IPv6 without a route) leaves some."""
+    deadline.remaining()  # nothing is looked up once it has passed
     failure: OSError = ConnectionError()
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    addresses = [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for left, address in zip(reversed(range(len(addresses))), addresses, strict=True):
         try:
-            return socket.create_connection((str(address[0]), port), timeout=deadline.remaining())
+            remaining = deadline.remaining()
+            return socket.create_connection((address, port), timeout=remaining / 2 if left else remaining)
         except OSError as error:
             failure = error
     raise failure

@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.model.outcome import Unavailable
-from chalicelib.service.ports import Clock
+from chalicelib.service.ports import Clock, UnusableCredentials
 from chalicelib.vendors.bounded_http import Deadline, HttpClient
 from chalicelib.verifiers.codec import strict_json
 from chalicelib.verifiers.codec.errors import Malformed
@@ -28,6 +29,8 @@ _LONGEST_LIFETIME: Final = 86_400  # seconds; Google's live an hour
 _MAX_BODY: Final = 16_384  # bytes; an access token has at most 2,048
 _RSA_BITS: Final = range(2_048, 8_193)  # Google makes keys of 2,048 bits
 _KEPT: Final = 16  # access tokens, one per service account: a handful of apps
+# RFC 6749 section 5.2, and what Google answers for accounts that are switched off: all about who asks.
+_REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # RFC 6750 section 2.1: what may stand in the header.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")
 
@@ -56,7 +59,9 @@ class GoogleAccess:
         self._scope = scope
         self._kept: dict[bytes, _AccessToken] = {}
 
-    def token(self, service_account: bytes, *, deadline: Deadline, fresh: bool = False) -> str | Unavailable:
+    def token(
+        self, service_account: bytes, *, deadline: Deadline, fresh: bool = False
+    ) -> str | Unavailable | UnusableCredentials:
         """`service_account`: the JSON key file's bytes. `fresh`: a token was not taken, so another is made."""
         name = hashlib.sha256(service_account).digest()
         now = self._clock.now()
@@ -64,15 +69,19 @@ class GoogleAccess:
         if kept is not None and now < kept.use_until and not fresh:
             return kept.value
         account = _read(service_account, token_uri=self._token_uri)
-        granted = account if isinstance(account, Unavailable) else self._grant(account, now=now, deadline=deadline)
-        if isinstance(granted, Unavailable):
+        if isinstance(account, UnusableCredentials):
+            return account
+        granted = self._grant(account, now=now, deadline=deadline)
+        if not isinstance(granted, _AccessToken):
             return granted
         if len(self._kept) >= _KEPT:
             self._kept.clear()  # keys were exchanged; whoever is still in use is granted again
         self._kept[name] = granted
         return granted.value
 
-    def _grant(self, account: _ServiceAccount, *, now: datetime, deadline: Deadline) -> _AccessToken | Unavailable:
+    def _grant(
+        self, account: _ServiceAccount, *, now: datetime, deadline: Deadline
+    ) -> _AccessToken | Unavailable | UnusableCredentials:
         issued_at = int(now.timestamp())
         claims = {
             "iss": account.email,
@@ -92,17 +101,19 @@ class GoogleAccess:
         )
         if isinstance(answer, Unavailable):
             return Unavailable(f"access token: {answer.detail}")
-        if answer.status != 200:
+        if answer.status in _REFUSALS:
+            return UnusableCredentials(answer.unusable("access token: status").detail)
+        if answer.status != HTTPStatus.OK:
             return answer.unusable("access token: status")
         return _granted(answer.body, now=now)
 
 
-def _read(service_account: bytes, *, token_uri: str) -> _ServiceAccount | Unavailable:
-    """Unavailable: the secret is not the key file of a service account whose tokens `token_uri` makes."""
+def _read(service_account: bytes, *, token_uri: str) -> _ServiceAccount | UnusableCredentials:
+    """UnusableCredentials: the secret is not the key file of a service account whose tokens `token_uri` makes."""
     try:
         content = strict_json.loads(service_account)
     except Malformed:
-        return Unavailable("service account: not JSON")
+        return UnusableCredentials("service account: not JSON")
     match content:
         case {
             "type": "service_account",
@@ -113,15 +124,15 @@ def _read(service_account: bytes, *, token_uri: str) -> _ServiceAccount | Unavai
         }:
             pass
         case _:
-            return Unavailable("service account: not a key file")
+            return UnusableCredentials("service account: not a key file")
     if uri != token_uri:
-        return Unavailable("service account: another token_uri")
+        return UnusableCredentials("service account: another token_uri")
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Unavailable("service account: its private key is not readable")
+        return UnusableCredentials("service account: its private key is not readable")
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size not in _RSA_BITS:
-        return Unavailable("service account: its private key is not RSA of a usual size")
+        return UnusableCredentials("service account: its private key is not RSA of a usual size")
     return _ServiceAccount(email, key_id, key)
 
 

@@ -96,6 +96,19 @@ def test_a_claim_may_be_repeated_after_a_lost_answer(challenges, claim, commit):
     assert commit(first) is CommitOutcome.DONE
 
 
+def test_nor_does_a_lost_answer_hide_that_somebody_held_it_before(challenges, claim, times):
+    challenges.release(claim())
+
+    class Same:
+        def token_bytes(self, size):
+            return bytes(size)
+
+    challenges._randomness = Same()
+    again = claim(times.tick)
+    assert again.taken_over
+    assert claim(times.tick) == again
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -151,6 +164,7 @@ def test_takeover_when_the_lease_has_run_out_and_not_before(claim, look, times):
     second = claim(times.lease)
     assert isinstance(second, Claimed)
     assert second.attempt != first.attempt
+    assert (first.taken_over, second.taken_over) == (False, True)
     assert claim(times.lease) == InProgress()
     assert look(times.lease * 2) == InProgress()
 

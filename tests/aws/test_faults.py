@@ -67,7 +67,7 @@ def breaks(client, handler, operation="*"):
 @pytest.fixture
 def actions(dynamodb, bodies, challenges, instances, new_challenge, apple, times):
     documents = Documents(dynamodb, "assay-test-documents", bodies=bodies)
-    held = Claimed(challenge=new_challenge(1).value, attempt="a")
+    held = Claimed(challenge=new_challenge(1).value, attempt="a", taken_over=False)
     twin = {"challenge": held.challenge, "body_digest": BODY, "now": times.start}
     return {
         "issue": lambda: challenges.issue(new_challenge(1)),

@@ -12,6 +12,7 @@ from chalicelib.verifiers.play_integrity import UnusableSecret, read_secret
 ACCOUNT = {
     "type": "service_account",
     "client_email": "assay@project.example",
+    "private_key_id": "1",
     "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
     "token_uri": "https://oauth2.googleapis.com/token",
     "project_id": "project",
@@ -69,6 +70,7 @@ UNUSABLE = {
     "account_null": {"standard": None},
     "account_of_a_user": {"standard": {**ACCOUNT, "type": "authorized_user"}},
     "account_without_key": {"standard": {name: ACCOUNT[name] for name in ACCOUNT if name != "private_key"}},
+    "account_without_key_id": {"standard": {name: ACCOUNT[name] for name in ACCOUNT if name != "private_key_id"}},
     "account_key_null": {"standard": {**ACCOUNT, "private_key": None}},
 }
 

@@ -15,6 +15,7 @@ from assay_toolkit.local.vendors import Vendors
 from assay_toolkit.simulator.phone import AndroidPhone, ApplePhone
 from assay_toolkit.simulator.play_integrity import PlayServices, Request, SimulatedPlay
 from chalicelib.appraisal.claims import REGISTRY
+from chalicelib.appraisal.failures import Failure
 from chalicelib.aws.clock import SystemClock
 from chalicelib.aws.receipts import DynamoReceipts
 from chalicelib.model.reasons import AppraisalReason, RefusalReason
@@ -212,6 +213,6 @@ class TestRiskMetric:
 def test_the_page_says_words_that_there_are():
     section = PAGE.partition("## What it means")[2].partition("## ")[0]
     words = {word for word in re.findall(r"`([a-z_.]+)`", section) if word != "unavailable"}
-    known = {*EventKind, *AppraisalReason, *RefusalReason, *REGISTRY}
+    known = {*EventKind, *AppraisalReason, *RefusalReason, *REGISTRY, *Failure}
     assert words <= known
     assert {"vendor_unavailable", "endorsement_not_fetched", "play_integrity.status"} <= words

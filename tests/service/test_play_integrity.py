@@ -15,14 +15,21 @@ from chalicelib.model.descriptor import Purpose
 from chalicelib.model.outcome import Malfunction
 from chalicelib.model.reasons import AppraisalReason, MalfunctionReason, RefusalReason
 from chalicelib.model.submission import Format, PlayIntegrityRequest
+from chalicelib.service.play_integrity import DAILY_CALLS_OF_AN_INSTANCE
 from chalicelib.service.ports import DecisionOutcome, EventKind
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
 from tests.service.adapters import Tap
-from tests.service.world import DAILY_CALLS, STAGE, with_its_keys
+from tests.service.world import DAILY_CALLS, LEASE, STAGE, with_its_keys
 
-SECRET = f"assay/{STAGE}/play-standard"
+SECRET, GENEROUS = f"assay/{STAGE}/play-standard", f"assay/{STAGE}/play-generous"
+ACCOUNT_WITHOUT_KEY_ID = {
+    "type": "service_account",
+    "client_email": "a@b.example",
+    "private_key": "a key",
+    "token_uri": "https://oauth2.googleapis.com/token",
+}
 SOUND, ROOTED = VERDICTS["sound"], VERDICTS["rooted"]
 
 
@@ -46,23 +53,21 @@ def servers():
 
 @pytest.fixture
 def google(world, servers, secretsmanager):
-    """Google's servers, and a service account that may ask them for the app `standard`."""
+    """Google's servers, and a service account that may ask them for the apps `standard` and `generous`."""
     stand_in, origin, clock = servers
     clock.now = world.clock.now
     stand_in.failures.clear()
+    stand_in.asked.clear()
     document = json.dumps({"standard": stand_in.service_account})
-    secretsmanager.create_secret(Name=SECRET, SecretString=document)
-    decoder = Tap(
-        GooglePlayIntegrityDecoder(
-            http=HttpClient(clock=world.clock, plain_loopback=True),
-            clock=world.clock,
-            endpoints=stand_ins(origin),
-        )
+    for name in (SECRET, GENEROUS):
+        secretsmanager.create_secret(Name=name, SecretString=document)
+    decoder = GooglePlayIntegrityDecoder(
+        http=HttpClient(clock=world.clock, plain_loopback=True), clock=world.clock, endpoints=stand_ins(origin)
     )
-    stand_in.decoder = decoder
     world.attestations._play_integrity = replace(world.attestations._play_integrity, decoder=decoder)
     yield stand_in
-    secretsmanager.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    for name in (SECRET, GENEROUS):
+        secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
 @pytest.fixture
@@ -271,10 +276,21 @@ class TestTheInstanceKeepsIt:
         assert world.renew(classic).claims["ear_status"] == "affirming"
 
 
-def budget(world):
-    """Calls by day, as counted."""
+def counted(world):
+    """Calls as counted, by all that they are counted for."""
     items = [item for item in world.tables.items(world.tables.nonces) if item["id"]["S"].startswith("budget#")]
     return {item["id"]["S"]: int(item["calls"]["N"]) for item in items}
+
+
+def budget(world):
+    """Those of apps, by day."""
+    return {name: calls for name, calls in counted(world).items() if name.count("#") == 3}
+
+
+def renew_with(world, phone, token):
+    """A good renewal beside any token."""
+    renewal = phone.renewal(challenge=world.challenge(Purpose.RENEW, app=phone.app))
+    return world.attest(replace(renewal, play_integrity={"request": "standard", "token": token}).encode())
 
 
 class TestBudget:
@@ -292,7 +308,7 @@ class TestBudget:
         assert answer.claims["submods"]["play_integrity"]["ear_status"] == "warning"
         assert record(world).reasons == (AppraisalReason.PLAY_INTEGRITY_UNAVAILABLE,)
         assert world.events.said == [(EventKind.BUDGET_SPENT, "standard", "play_integrity")]
-        assert google.decoder.called == ["decode"] * DAILY_CALLS
+        assert google.asked[Vendor.PLAY_INTEGRITY] == DAILY_CALLS
         assert list(budget(world).values()) == [DAILY_CALLS]
 
     def test_tomorrow_there_is_another(self, world, standard):
@@ -325,8 +341,63 @@ class TestBudget:
         for submission in refused:
             assert world.attest(submission.encode()).status >= 400
         assert world.renew(standard).status == 403  # never enrolled
-        assert budget(world) == {}
-        assert google.decoder.called == []
+        assert counted(world) == {}
+        assert google.asked == {}
+
+    def test_one_phone_spends_what_is_its_own_and_no_more(self, world, google):
+        """With tokens that are none, each of which Google has to be asked about."""
+        generous = PlayServices(request=Request.STANDARD, play=google.play)
+        phone = world.phone(AndroidPhone, app="generous", play_integrity=generous)
+        world.enrol(phone)
+        for _ in range(DAILY_CALLS_OF_AN_INSTANCE - 1):
+            assert renew_with(world, phone, "AAAA").status == 403
+        asked = google.asked.copy()
+        for _ in range(3):
+            answer = renew_with(world, phone, "AAAA")
+            assert answer.claims["ear_status"] == "affirming"  # by the verdict that stands
+        assert google.asked == asked
+        assert counted(world) == {
+            "budget#generous#play_integrity#2026-11-20": DAILY_CALLS_OF_AN_INSTANCE,
+            f"budget#generous#play_integrity#{phone.jkt}#2026-11-20": DAILY_CALLS_OF_AN_INSTANCE,
+        }
+        # A phone that harms itself wakes nobody.
+        assert world.events.said == []
+        other = world.phone(AndroidPhone, app="generous", play_integrity=generous)
+        assert world.enrol(other).claims["ear_status"] == "affirming"
+        world.clock.advance(12 * 3600)
+        assert world.renew(phone).claims["ear_status"] == "affirming"
+        assert google.asked[Vendor.PLAY_INTEGRITY] == asked[Vendor.PLAY_INTEGRITY] + 2
+
+    @pytest.mark.usefixtures("google")
+    def test_a_phone_without_a_verdict_gets_none_by_spending_its_calls(self, world):
+        phone = world.phone(AndroidPhone, app="generous")
+        world.enrol(phone)
+        for _ in range(DAILY_CALLS_OF_AN_INSTANCE):
+            renew_with(world, phone, "AAAA")
+        answer = renew_with(world, phone, "AAAA")
+        assert answer.claims["ear_status"] == "warning"
+        assert record(world).reasons == (AppraisalReason.PLAY_INTEGRITY_UNAVAILABLE,)
+
+    def test_an_account_that_is_of_no_use_spends_nothing(self, world, google, standard, secretsmanager):
+        for broken in ({"private_key": "nonsense"}, {"client_email": "somebody@else.example"}):
+            account = {**google.service_account, **broken}
+            secretsmanager.put_secret_value(SecretId=SECRET, SecretString=json.dumps({"standard": account}))
+            world.clock.advance(1_000)
+            for _ in range(DAILY_CALLS + 1):
+                assert world.enrol(standard).claims["ear_status"] == "warning"
+        assert counted(world) == {}
+        assert {kind for kind, _, _ in world.events.said} == {EventKind.SECRET_UNUSABLE}
+
+    def test_nor_does_google_while_it_is_left_alone(self, world, google, standard):
+        google.failures[Vendor.GOOGLE_ACCESS] = Failure.BROKEN
+        for _ in range(4):
+            world.enrol(standard)
+        assert counted(world) == {}
+        assert google.asked == {Vendor.GOOGLE_ACCESS: 3}
+        assert [kind for kind, _, _ in world.events.said] == [EventKind.VENDOR_UNAVAILABLE] * 4
+        google.failures.clear()
+        world.clock.advance(31)
+        assert world.enrol(standard).claims["ear_status"] == "affirming"
 
     def test_where_the_count_cannot_be_written_nobody_is_judged(self, world, google, standard):
         tapped = Tap(world.attestations._play_integrity.budget)
@@ -336,16 +407,71 @@ class TestBudget:
         with pytest.raises(Malfunction) as raised:
             world.attest(body)
         assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
-        assert google.decoder.called == []
+        assert google.asked[Vendor.PLAY_INTEGRITY] == 0
         tapped.broken = set()
         assert world.attest(body).status == 200
 
     def test_its_item_is_deleted_only_after_its_day(self, world, standard):
         world.enrol(standard)
-        [item] = [item for item in world.tables.items(world.tables.nonces) if item["id"]["S"].startswith("budget#")]
-        end = int(item["ttl"]["N"])
+        items = [item for item in world.tables.items(world.tables.nonces) if item["id"]["S"].startswith("budget#")]
         tomorrow = (world.clock.now() + timedelta(days=1)).replace(hour=0).timestamp()
-        assert end >= tomorrow
+        assert len(items) == 2
+        assert all(int(item["ttl"]["N"]) >= tomorrow for item in items)
+
+
+class TestAgain:
+    """Google tells the verdicts of a standard token once; a phone repeats its submission where no answer came."""
+
+    def malfunctions(self, world, body):
+        def fails():
+            raise Malfunction(MalfunctionReason.SIGNER_UNAVAILABLE)
+
+        world.signer.before["sign"] = fails
+        with pytest.raises(Malfunction):
+            world.attest(body)
+
+    def test_a_sound_phone_stays_sound(self, world, google, standard):
+        body = standard.build_enrolment(challenge=world.challenge(app="standard"))
+        self.malfunctions(world, body)
+        answer = world.attest(body)
+        assert (answer.status, answer.claims["ear_status"]) == (200, "warning")
+        assert record(world).reasons == (AppraisalReason.PLAY_INTEGRITY_UNAVAILABLE,)
+        assert kept(world, standard) is None
+        assert google.asked[Vendor.PLAY_INTEGRITY] == 1
+        assert list(budget(world).values()) == [1]
+        # Whoever looked after the malfunction knows.
+        assert world.events.said == []
+        assert world.renew(standard).claims["ear_status"] == "affirming"
+
+    def test_the_verdict_that_stands_is_not_touched(self, world, standard):
+        world.enrol(standard)
+        stands = kept(world, standard)
+        world.clock.advance(3600)
+        body = standard.build_renewal(challenge=world.challenge(Purpose.RENEW, app="standard"))
+        self.malfunctions(world, body)
+        assert world.attest(body).claims["ear_status"] == "affirming"
+        assert kept(world, standard) == stands
+
+    def test_nor_is_it_shaken_off(self, world, standard):
+        says(standard, ROOTED)
+        world.enrol(standard)
+        says(standard, SOUND)
+        body = standard.build_renewal(challenge=world.challenge(Purpose.RENEW, app="standard"))
+        self.malfunctions(world, body)
+        assert world.attest(body).claims["ear_status"] == "contraindicated"
+
+    def test_so_it_is_when_the_first_worker_never_came_back(self, world, google, standard):
+        body = standard.build_enrolment(challenge=world.challenge(app="standard"))
+        world.claim_by_another(body)
+        world.clock.advance(LEASE.total_seconds() + 1)
+        assert world.attest(body).claims["ear_status"] == "warning"
+        assert google.asked == {}
+
+    def test_a_classic_token_is_opened_as_often_as_need_be(self, world, classic):
+        body = classic.build_enrolment(challenge=world.challenge())
+        self.malfunctions(world, body)
+        assert world.attest(body).claims["ear_status"] == "affirming"
+        assert kept(world, classic) is not None
 
 
 class TestOutages:
@@ -373,6 +499,19 @@ class TestOutages:
         google.failures.clear()
         assert world.renew(standard).claims["ear_status"] == "affirming"
 
+    def test_an_account_without_the_right_is_ours_to_mend(self, world, google, standard):
+        google.failures[Vendor.PLAY_INTEGRITY] = Failure.FORBIDDEN
+        assert world.enrol(standard).claims["ear_status"] == "warning"
+        assert world.events.said == [
+            (EventKind.SECRET_UNUSABLE, "standard", "the service account may not decode: status 403")
+        ]
+
+    def test_a_phone_does_not_choose_an_outage_by_its_choice_of_cloud_project(self, world, standard):
+        standard.play_integrity = replace(standard.play_integrity, foreign=True)
+        assert world.enrol(standard).status == 403
+        assert world.refusal is RefusalReason.PLAY_INTEGRITY_MALFORMED
+        assert world.events.said == []
+
     def test_a_token_that_google_does_not_know_is_refused(self, world, standard):
         submission = standard.enrolment(challenge=world.challenge(app="standard"))
         forged = {"request": "standard", "token": "bWFkZS11cA"}
@@ -388,6 +527,7 @@ class TestOutages:
             ("{", "the secret is not usable: JSON"),
             (json.dumps({"classic": CLASSIC_SECRET}), "the secret has no service account"),
             (json.dumps({"standard": {"type": "authorized_user"}}), "`standard` is not the key file"),
+            (json.dumps({"standard": ACCOUNT_WITHOUT_KEY_ID}), "`standard` has no text `private_key_id`"),
         ],
     )
     def test_a_secret_that_is_of_no_use(self, world, google, standard, secretsmanager, document, detail):
@@ -401,8 +541,8 @@ class TestOutages:
         [(kind, subject, said)] = world.events.said
         assert (kind, subject) == (EventKind.SECRET_UNUSABLE, "standard")
         assert detail in said
-        assert google.decoder.called == []
-        assert budget(world) == {}
+        assert google.asked == {}
+        assert counted(world) == {}
         if document is None:
             secretsmanager.create_secret(Name=SECRET, SecretString="{}")
 

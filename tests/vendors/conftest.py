@@ -9,13 +9,20 @@ from tests.vendors.keys import pem, self_signed
 
 
 class FrozenNow(SystemClock):
-    """Runs as the machine's clock does, but for the date, which moves on demand."""
+    """Runs as the machine's clock does, but for the date, which moves on demand, and for what is lapsed at once."""
 
     def __init__(self):
         self.date = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+        self.lapsed = 0.0
 
     def now(self):
         return self.date
+
+    def monotonic(self):
+        return super().monotonic() + self.lapsed
+
+    def lapse(self, seconds):
+        self.lapsed += seconds
 
 
 @pytest.fixture

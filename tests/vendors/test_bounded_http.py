@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -76,6 +76,73 @@ def test_a_byte_a_second_is_given_up_at_the_deadline(start):
             clock.drops.release()  # the server finds out that nobody listens
     assert outcome == Unavailable("no answer in time")
     assert clock.seconds <= 14
+
+
+class SteppingClock(SystemClock):
+    """Time passes only when somebody says so."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+
+def test_a_handshake_has_what_connecting_left(monkeypatch):
+    """Connecting takes nearly all; then the other side takes the greeting, and says nothing until the client goes."""
+    clock, went, connect = SteppingClock(), [], socket.create_connection
+
+    def connecting(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        clock.seconds = 29.95
+        return connection
+
+    def mute(connection):
+        connection.settimeout(10)  # so that a client which waits on gets another answer, and this test an end
+        with suppress(TimeoutError):
+            while connection.recv(65_536):
+                pass
+            went.append("the client")
+
+    monkeypatch.setattr(socket, "create_connection", connecting)
+    with one_connection(mute) as url:
+        assert get(HttpClient(clock=clock), url.replace("http", "https")) == Unavailable("no answer in time")
+    assert went == ["the client"]
+
+
+def test_an_address_that_swallows_everything_leaves_time_for_the_next(monkeypatch):
+    clock, tried, connect, look_up = SteppingClock(), [], socket.create_connection, socket.getaddrinfo
+
+    def found(host, port, *args, **kwargs):
+        if host != "localhost":
+            return look_up(host, port, *args, **kwargs)
+        addresses = ("2001:db8::1", "2001:db8::2", "127.0.0.1")
+        return [(socket.AF_UNSPEC, socket.SOCK_STREAM, 0, "", (address, port)) for address in addresses]
+
+    def connecting(address, *, timeout):
+        tried.append((address[0], timeout))
+        if address[0].startswith("2001:db8:"):
+            clock.seconds += timeout
+            raise TimeoutError
+        return connect(address, timeout=timeout)
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "create_connection", connecting)
+    server = FaultyServer(good={"/": b"right"}, fault=WHOLE, at="/")
+    with listening(server):
+        answer = get(HttpClient(clock=clock, plain_loopback=True), f"{server.origin}/", seconds=4)
+    assert answer == Answer(status=200, body=b"right")
+    assert tried == [("2001:db8::1", 2), ("2001:db8::2", 1), ("127.0.0.1", 1)]
+
+
+def test_no_name_is_looked_up_after_the_deadline(monkeypatch):
+    clock = SteppingClock()
+    client = HttpClient(clock=clock)
+    deadline = client.within(4)
+    clock.seconds = 4
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up"))
+    outcome = client.exchange("GET", "https://vendor.example/", headers={}, deadline=deadline, max_body=1)
+    assert outcome == Unavailable("no answer in time")
 
 
 @pytest.mark.parametrize(

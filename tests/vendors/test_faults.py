@@ -31,6 +31,7 @@ GOOD = {
     PATHS.google_status_list: b'{"entries":{"abc":{"status":"REVOKED"}}}',
     PATHS.google_roots: b'["-----BEGIN CERTIFICATE-----"]',
 }
+SAID_NO = Unavailable | UnusableCredentials
 TOKEN = "integrity-token-of-a-phone"
 # Beside the server's and the client's socket buffers: what is read is at most the answer's limit, and 64 KiB.
 BUFFERS = 16 * 1_024 * 1_024
@@ -65,7 +66,8 @@ def decode(world):
     decoder = GooglePlayIntegrityDecoder(
         http=world.http, clock=world.clock, endpoints=world.endpoints, patience=world.patience
     )
-    return decoder.decode(package="com.example.bank", token=TOKEN, service_account=world.service_account)
+    call = decoder.access(service_account=world.service_account)
+    return call if isinstance(call, SAID_NO) else call.decode(package="com.example.bank", token=TOKEN)
 
 
 def exchange(world):
@@ -177,9 +179,9 @@ INVALID = '{"error":{"code":400,"message":"Integrity token cannot be decoded.","
             ("400 Bad Request", INVALID, TOKEN_REFUSED),
             ("400 of another kind", INVALID.replace("INVALID_ARGUMENT", "FAILED_PRECONDITION"), None),
             ("400 without a word", "", None),
-            ("401 Unauthorized", "{}", None),
-            ("403 Forbidden", INVALID, None),
-            ("404 Not Found", INVALID, None),
+            ("401 Unauthorized", "{}", UnusableCredentials("the access token was not taken: status 401")),
+            ("403 Forbidden", INVALID, UnusableCredentials("the service account may not decode: status 403")),
+            ("404 Not Found", INVALID, UnusableCredentials("the service account may not decode: status 404")),
             ("200 OK", '{"tokenPayloadExternal":"a text"}', None),
             ("200 OK, twice", '{"tokenPayloadExternal":{},"tokenPayloadExternal":{}}', None),
         ),
@@ -195,7 +197,10 @@ INVALID = '{"error":{"code":400,"message":"Integrity token cannot be decoded.","
         ),
         *statuses(
             CALLS[0],
-            ("400 Bad Request", '{"error":"invalid_grant"}', None),
+            ("400 Bad Request", '{"error":"invalid_grant"}', UnusableCredentials("access token: status 400")),
+            ("401 Unauthorized", '{"error":"invalid_client"}', UnusableCredentials("access token: status 401")),
+            ("403 Forbidden", "", UnusableCredentials("access token: status 403")),
+            ("404 Not Found", "", None),
             ("200 OK, no token", '{"access_token":"","expires_in":3599,"token_type":"Bearer"}', None),
             ("200 OK, two lines", '{"access_token":"a\\r\\nHost: b","expires_in":3599,"token_type":"Bearer"}', None),
             ("200 OK, for good", '{"access_token":"a","expires_in":1e9,"token_type":"Bearer"}', None),

@@ -49,10 +49,9 @@ def metrics(vendors, http):
     return AppleRiskMetrics(http=http, endpoints=stand_ins(vendors.origin))
 
 
-def standard_token(vendors):
-    return vendors.play.token(
-        request=Request.STANDARD, payload=vendors.play.payload(request=Request.STANDARD, bound=bytes(32))
-    )
+def standard_token(vendors, *, foreign=False):
+    payload = vendors.play.payload(request=Request.STANDARD, bound=bytes(32))
+    return vendors.play.token(request=Request.STANDARD, payload=payload, foreign=foreign)
 
 
 def account(vendors, **changes):
@@ -60,11 +59,10 @@ def account(vendors, **changes):
 
 
 def decode(decoder, vendors, *, token=None, package=PACKAGE, service_account=None):
-    return decoder.decode(
-        package=package,
-        token=token or standard_token(vendors),
-        service_account=service_account or account(vendors),
-    )
+    call = decoder.access(service_account=service_account or account(vendors))
+    if isinstance(call, Unavailable | UnusableCredentials):
+        return call
+    return call.decode(package=package, token=token or standard_token(vendors))
 
 
 class TestPlayIntegrity:
@@ -96,7 +94,7 @@ class TestPlayIntegrity:
         decode(decoder, vendors)
         stranger = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
         outcome = decode(decoder, vendors, service_account=account(vendors, private_key=pem(stranger)))
-        assert outcome == Unavailable("access token: status 400")
+        assert outcome == UnusableCredentials("access token: status 400")
 
     def test_the_grant_is_what_google_asks_for(self, vendors, clock):
         """The stand-in takes nothing else: each claim that is changed costs the token."""
@@ -142,10 +140,92 @@ class TestPlayIntegrity:
         ],
     )
     def test_a_secret_that_is_no_key_file_is_not_used(self, decoder, vendors, changes, detail):
-        assert decode(decoder, vendors, service_account=account(vendors, **changes)) == Unavailable(detail)
+        assert decode(decoder, vendors, service_account=account(vendors, **changes)) == UnusableCredentials(detail)
+        assert vendors.asked == {}
 
     def test_a_secret_that_is_no_json(self, decoder, vendors):
-        assert decode(decoder, vendors, service_account=b"{") == Unavailable("service account: not JSON")
+        assert decode(decoder, vendors, service_account=b"{") == UnusableCredentials("service account: not JSON")
+
+    def test_google_tells_the_verdicts_of_a_token_once(self, decoder, vendors):
+        token = standard_token(vendors)
+        first, again = (json.loads(decode(decoder, vendors, token=token)) for _ in range(2))
+        assert first["tokenPayloadExternal"]["deviceIntegrity"]["deviceRecognitionVerdict"]
+        assert again["tokenPayloadExternal"]["deviceIntegrity"] == {}
+        assert again["tokenPayloadExternal"]["appIntegrity"] == {"appRecognitionVerdict": "UNEVALUATED"}
+        assert again["tokenPayloadExternal"]["requestDetails"] == first["tokenPayloadExternal"]["requestDetails"]
+
+
+class TestForbidden:
+    """Google's 403 is about the account, or about the token: it says which where no token is sent at all."""
+
+    NOT_OURS = Refused(RefusalReason.PLAY_INTEGRITY_MALFORMED, "Google does not let the app's account decode the token")
+    OURS = UnusableCredentials("the service account may not decode: status 403")
+
+    def test_a_token_of_another_cloud_project_is_refused(self, decoder, vendors):
+        assert decode(decoder, vendors, token=standard_token(vendors, foreign=True)) == self.NOT_OURS
+
+    def test_an_account_that_may_not_decode_is_ours_to_mend(self, decoder, vendors):
+        vendors.failures[Vendor.PLAY_INTEGRITY] = Failure.FORBIDDEN
+        assert decode(decoder, vendors) == self.OURS
+
+    def test_nor_is_a_token_taken_for_bad_when_the_account_lost_its_right(self, decoder, vendors, clock):
+        decode(decoder, vendors)
+        vendors.failures[Vendor.PLAY_INTEGRITY] = Failure.FORBIDDEN
+        clock.lapse(61)
+        assert decode(decoder, vendors) == self.OURS
+
+    def test_who_was_let_in_just_now_is_not_asked_about_again(self, decoder, vendors, clock):
+        decode(decoder, vendors)
+        for _ in range(3):
+            decode(decoder, vendors, token=standard_token(vendors, foreign=True))
+        assert vendors.asked[Vendor.PLAY_INTEGRITY] == 4
+        clock.lapse(61)
+        assert decode(decoder, vendors, token=standard_token(vendors, foreign=True)) == self.NOT_OURS
+        assert vendors.asked[Vendor.PLAY_INTEGRITY] == 6
+
+    def test_another_package_is_another_right(self, decoder, vendors):
+        decode(decoder, vendors)
+        vendors.failures[Vendor.PLAY_INTEGRITY] = Failure.FORBIDDEN
+        assert decode(decoder, vendors, package="com.example.other") == self.OURS
+
+
+class TestCircuitBreaker:
+    RESTS = Unavailable("not asked: no usable answer several times in a row")
+
+    @pytest.mark.parametrize("vendor", [Vendor.PLAY_INTEGRITY, Vendor.GOOGLE_ACCESS])
+    def test_who_fails_three_times_in_a_row_is_left_alone_for_half_a_minute(self, decoder, vendors, clock, vendor):
+        vendors.failures[vendor] = Failure.BROKEN
+        failed = [decode(decoder, vendors) for _ in range(3)]
+        assert self.RESTS not in failed
+        vendors.failures.clear()
+        asked = vendors.asked.copy()
+        assert [decode(decoder, vendors) for _ in range(5)] == [self.RESTS] * 5
+        clock.lapse(29)
+        assert decode(decoder, vendors) == self.RESTS
+        assert vendors.asked == asked
+        clock.lapse(2)
+        assert isinstance(decode(decoder, vendors), bytes)
+
+    def test_after_a_rest_one_failure_is_enough(self, decoder, vendors, clock):
+        vendors.failures[Vendor.PLAY_INTEGRITY] = Failure.BROKEN
+        for _ in range(3):
+            decode(decoder, vendors)
+        clock.lapse(31)
+        assert decode(decoder, vendors) == Unavailable("status 500")
+        assert decode(decoder, vendors) == self.RESTS
+
+    @pytest.mark.parametrize("token", [None, "unknown"])
+    def test_an_answer_between_them_ends_the_row(self, decoder, vendors, token):
+        for _ in range(3):
+            vendors.failures[Vendor.PLAY_INTEGRITY] = Failure.BROKEN
+            assert [decode(decoder, vendors) for _ in range(2)] == [Unavailable("status 500")] * 2
+            vendors.failures.clear()
+            assert not isinstance(decode(decoder, vendors, token=token), Unavailable)
+
+    def test_what_is_wrong_with_our_credentials_is_no_outage(self, decoder, vendors):
+        for _ in range(4):
+            decode(decoder, vendors, service_account=account(vendors, client_email="a@b.example"))
+        assert isinstance(decode(decoder, vendors), bytes)
 
 
 def receipt(clock, **parameters):

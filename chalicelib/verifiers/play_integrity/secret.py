@@ -23,7 +23,7 @@ _LARGEST_SECRET: Final = 65_536  # bytes, what AWS Secrets Manager stores at mos
 _AES_256: Final = 32  # bytes
 _LARGEST_SPKI: Final = 128  # bytes; that of P-256 has 91
 # What the token exchange needs: https://developers.google.com/identity/protocols/oauth2/service-account
-_SERVICE_ACCOUNT_MEMBERS: Final = ("client_email", "private_key", "token_uri")
+_SERVICE_ACCOUNT_MEMBERS: Final = ("client_email", "private_key_id", "private_key", "token_uri")
 
 
 class UnusableSecret(ValueError):  # noqa: N818 - says what is the case

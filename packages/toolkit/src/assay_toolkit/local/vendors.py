@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from assay_toolkit.local.background import LoopbackServer, QuietHandler, running
 from assay_toolkit.simulator import apple_receipt
 from assay_toolkit.simulator.keys import p256_key
-from assay_toolkit.simulator.play_integrity import SimulatedPlay, UnknownToken
+from assay_toolkit.simulator.play_integrity import ForeignToken, SimulatedPlay, UnknownToken
 from chalicelib.vendors.endpoints import stand_ins
 
 SCOPE: Final = "https://www.googleapis.com/auth/playintegrity"
@@ -59,6 +60,7 @@ class Vendor(StrEnum):
 class Failure(StrEnum):
     OVERLOADED = "overloaded"  # 429 with Retry-After
     BROKEN = "broken"  # 500
+    FORBIDDEN = "forbidden"  # 403, as for a service account without the right
     GARBLED = "garbled"  # 200 with a web page
     SILENT = "silent"  # nothing, until the client goes
 
@@ -73,12 +75,13 @@ class _Answer:
 class Vendors:
     """The state behind the stand-ins, by the clock `now`. What is public may be changed at any time.
 
-    `play` made the standard integrity tokens that are decoded here; `risk_metric` is what Apple counts for every phone;
-    the lists are in Google's formats.
+    `asked`: requests that arrived, answered or not. `play` made the standard integrity tokens that are decoded here;
+    `risk_metric` is what Apple counts for every phone; the lists are in Google's formats.
     """
 
     def __init__(self, *, now: Callable[[], datetime], status_list: bytes, roots: bytes) -> None:
         self.failures: dict[Vendor, Failure] = {}
+        self.asked: Counter[Vendor] = Counter()
         self.status_list = status_list
         self.roots = roots
         self.play = SimulatedPlay(clock=now)
@@ -164,6 +167,8 @@ class Vendors:
                     return _google_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
         except (ValueError, UnknownToken):
             return _google_error(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
+        except ForeignToken:
+            return _google_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED")
         return _json(HTTPStatus.OK, json.dumps(decoded).encode())
 
     def _refresh(self, environment: bytes, authorization: str, body: bytes) -> _Answer:
@@ -239,7 +244,9 @@ class _Handler(QuietHandler):
             self._send(_Answer(HTTPStatus.BAD_REQUEST))
             return
         body = self.rfile.read(int(length))
-        match self.server.vendors.failures.get(_vendor_of(self.path)):
+        vendor = _vendor_of(self.path)
+        self.server.vendors.asked[vendor] += 1
+        match self.server.vendors.failures.get(vendor):
             case None:
                 authorization = self.headers.get("Authorization", "")
                 self._send(self.server.vendors.answer(self.command, self.path, authorization=authorization, body=body))
@@ -247,6 +254,8 @@ class _Handler(QuietHandler):
                 self._send(_Answer(HTTPStatus.TOO_MANY_REQUESTS, headers=(("Retry-After", "60"),)))
             case Failure.BROKEN:
                 self._send(_Answer(HTTPStatus.INTERNAL_SERVER_ERROR))
+            case Failure.FORBIDDEN:
+                self._send(_google_error(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED"))
             case Failure.GARBLED:
                 self._send(_Answer(HTTPStatus.OK, b"<!doctype html>", (("Content-Type", "text/html"),)))
             case Failure.SILENT:

@@ -88,6 +88,10 @@ class UnknownToken(LookupError):  # noqa: N818 - says what is the case
     """No standard token that this Google Play made for that package; the real one answers 400."""
 
 
+class ForeignToken(LookupError):  # noqa: N818 - says what is the case
+    """A standard token that the phone asked for in the name of another Cloud project; the real one answers 403."""
+
+
 class SimulatedPlay:
     """Google Play's side, with its own clock. Standard tokens mean nothing to anybody but the object that made them."""
 
@@ -95,6 +99,8 @@ class SimulatedPlay:
         self._clock = clock
         self._randomness = randomness
         self._standard: dict[str, Payload] = {}
+        self._foreign: set[str] = set()
+        self._decoded: set[str] = set()
 
     def payload(
         self, *, request: Request, bound: bytes, verdict: Verdict = SOUND, app: KeyParameters | None = None
@@ -115,19 +121,30 @@ class SimulatedPlay:
             "environmentDetails": _environment(verdict),
         } | ({"testingDetails": {"isTestingResponse": True}} if verdict.testing else {})
 
-    def token(self, *, request: Request, payload: Payload) -> str:
+    def token(self, *, request: Request, payload: Payload, foreign: bool = False) -> str:
+        """`foreign`: for another Cloud project than the server's, which only a standard token's app chooses."""
         if request is Request.CLASSIC:
             return encrypt(sign(json.dumps(payload).encode()))
         token = b64url(self._randomness(96))
         self._standard[token] = payload
+        if foreign:
+            self._foreign.add(token)
         return token
 
     def decode(self, package: str, token: str) -> dict[str, Any]:
-        """The body of the answer to `POST /v1/{package}:decodeIntegrityToken`. Raises UnknownToken."""
+        """The body of the answer to `POST /v1/{package}:decodeIntegrityToken`. Raises UnknownToken and ForeignToken.
+
+        A token's verdicts are told once. Google says that it clears them of tokens that are decoded "many times", and
+        no number.
+        """
         payload = self._standard.get(token)
+        if token in self._foreign:
+            raise ForeignToken
         if payload is None or payload["requestDetails"]["requestPackageName"] != package:
             raise UnknownToken
-        return {"tokenPayloadExternal": payload}
+        again = token in self._decoded
+        self._decoded.add(token)
+        return {"tokenPayloadExternal": _cleared(payload) if again else payload}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +154,13 @@ class PlayServices:
     request: Request = Request.CLASSIC
     verdict: Verdict = SOUND
     play: SimulatedPlay = field(default_factory=SimulatedPlay)
+    foreign: bool = False
 
     def member(self, *, bound: bytes, app: KeyParameters) -> dict[str, object]:
         """`play_integrity` of a submission (docs/wire.md, section 4)."""
         payload = self.play.payload(request=self.request, bound=bound, verdict=self.verdict, app=app)
-        return {"request": self.request.value, "token": self.play.token(request=self.request, payload=payload)}
+        token = self.play.token(request=self.request, payload=payload, foreign=self.foreign)
+        return {"request": self.request.value, "token": token}
 
 
 def sign(payload: bytes, *, header: Mapping[str, Any] | None = None, key: ECKey | OctKey | None = None) -> bytes:
@@ -156,6 +175,17 @@ def encrypt(signed: bytes, *, header: Mapping[str, Any] | None = None, key: byte
     protected = {"alg": "A256KW", "enc": "A256GCM", **(header or {})}
     algorithms = [protected[name] for name in ("alg", "enc", "zip") if name in protected]
     return jwe.encrypt_compact(protected, signed, OctKey.import_key(key), algorithms=algorithms)
+
+
+def _cleared(payload: Payload) -> Payload:
+    """https://developer.android.com/google/play/integrity/standard, "Automatic replay protection"."""
+    return {
+        "requestDetails": payload["requestDetails"],
+        "appIntegrity": {"appRecognitionVerdict": "UNEVALUATED"},
+        "deviceIntegrity": {},
+        "accountDetails": {"appLicensingVerdict": "UNEVALUATED"},
+        "environmentDetails": {"playProtectVerdict": "UNEVALUATED"},
+    }
 
 
 def _app_integrity(verdict: Verdict, app: KeyParameters) -> dict[str, Any]:

@@ -68,6 +68,8 @@ _CLAIM = (
 )
 _STILL_MINE = "phase = :claimed AND attempt = :attempt"
 _RELEASE = "SET lease_until = :long_ago"
+# Codes of a cancelled transaction: what a condition or another transaction has to do with, and no failure of the store.
+_IN_THE_WAY: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _ANSWER = "SET phase = :done, answer_status = :answer_status, answer_body = :answer_body REMOVE lease_until"
 
 
@@ -228,7 +230,8 @@ class DynamoChallenges:
         enrolments: Sequence[EnrolmentCount] = (),
     ) -> CommitOutcome:
         """botocore gives the transaction a client token, so repeating one whose answer got lost is safe: it returns
-        what the first try did. A cancelled transaction is not repeated: Malfunction, unless a condition says why."""
+        what the first try did. A cancelled one wrote nothing. Where nothing but counts of enrolments was in its way, it
+        is tried with their next shards; otherwise not again."""
         if len(answer.body) > _MAX_ANSWER_BYTES:
             raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "commit: the answer is too large to be kept")
         done: TransactWriteItemTypeDef = {
@@ -256,14 +259,28 @@ class DynamoChallenges:
             }
         }
         moves = [] if change is None else self._instances.writes(*change, receipt, play_integrity, mark)
-        counts = [enrolment_counters.write(count, table=self._table) for count in enrolments]
+        shards = enrolment_counters.Shards(enrolments, attempt=held.attempt, table=self._table)
+        while codes := self._cancelled([done, put_next, *moves, *shards.writes()]):
+            others = len(codes) - len(enrolments)
+            if outcome := _why_cancelled(codes[:others], codes[others:]):
+                return outcome
+            if not shards.go_on(codes[others:]):
+                if shards.contended:
+                    raise Malfunction(MalfunctionReason.BUSY, "commit: many enrol at once")
+                return CommitOutcome.ENROLMENT_LIMIT
+        return CommitOutcome.DONE
+
+    def _cancelled(self, writes: "list[TransactWriteItemTypeDef]") -> list[str]:
+        """Why each of `writes` kept the transaction from going through, in their order; empty: it went through."""
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "commit"):
             try:
-                self._client.transact_write_items(TransactItems=[done, put_next, *moves, *counts])
+                self._client.transact_write_items(TransactItems=writes)
             except self._client.exceptions.TransactionCanceledException as cancelled:
-                reasons = cancelled.response.get("CancellationReasons", [])
-                return _why_cancelled([reason.get("Code", "") for reason in reasons], counts=len(counts))
-        return CommitOutcome.DONE
+                codes = [reason.get("Code", "") for reason in cancelled.response.get("CancellationReasons", [])]
+                if len(codes) != len(writes):
+                    raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "commit: cancelled") from cancelled
+                return codes
+        return []
 
 
 def _key(challenge: bytes) -> str:
@@ -298,25 +315,29 @@ def _for_a_twin(item: _ClaimedItem | _DoneItem, *, body_digest: bytes, now: date
     return InProgress()
 
 
-def _why_cancelled(codes: list[str], *, counts: int) -> CommitOutcome:
-    """`codes` stand in the order of the transaction's items: the hold, the next challenge, the instance's, and as many
-    counts of enrolments."""
+def _why_cancelled(codes: list[str], of_counts: list[str]) -> CommitOutcome | None:
+    """`codes`: of the hold, the next challenge, and the instance's. None: `of_counts` alone were in the way.
+
+    A conflict of transactions is two that write to one item at once: no store is broken, and nothing is known of what
+    the other one leaves.
+    """
     match codes:
         case ["ConditionalCheckFailed", *_]:
             return CommitOutcome.LOST
         case ["None", "ConditionalCheckFailed", *_]:
             raise _repeated()
-        # Only where the hold was good and nothing else went wrong is a failed condition the instance's own word, or a
-        # count's. The instance's comes first: it may be that it stands enrolled already.
-        case ["None", "None", *moves] if "ConditionalCheckFailed" in moves and set(moves) <= {
-            "None",
-            "ConditionalCheckFailed",
-        }:
-            of_instance = moves[: len(moves) - counts]
-            instance_moved = "ConditionalCheckFailed" in of_instance
-            return CommitOutcome.INSTANCE_CONFLICT if instance_moved else CommitOutcome.ENROLMENT_LIMIT
+        case ["TransactionConflict", *_]:
+            raise Malfunction(MalfunctionReason.BUSY, "commit: another worker is answering")
+        # Only where the hold was good and nothing else went wrong is it the instance's own word, or a count's. The
+        # instance's comes first: it may be that it stands enrolled already.
+        case ["None", "None", *of_instance] if _IN_THE_WAY & {*of_instance, *of_counts} and (
+            {*of_instance, *of_counts} <= _IN_THE_WAY | {"None"}
+        ):
+            if "ConditionalCheckFailed" in of_instance:
+                return CommitOutcome.INSTANCE_CONFLICT
+            return CommitOutcome.INSTANCE_CONTENDED if "TransactionConflict" in of_instance else None
         case _:
-            codes_seen = ", ".join(sorted({*codes} - {"None"}))
+            codes_seen = ", ".join(sorted({*codes, *of_counts} - {"None"}))
             raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, f"commit: {codes_seen or 'cancelled'}")
 
 

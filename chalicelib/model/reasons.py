@@ -358,4 +358,4 @@ class MalfunctionReason(_Explained):
     SIGNER_UNAVAILABLE = "signer_unavailable", "The signing key did not answer."
     TOKEN_SELF_CHECK = "token_self_check", "The token that was made does not pass its own check."
     CONFIGURATION = "configuration", "The configuration contradicts itself."
-    BUSY = "busy", "Another worker holds the same submission."
+    BUSY = "busy", "Another worker holds the same submission, or writes to the same items."

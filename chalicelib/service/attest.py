@@ -333,13 +333,14 @@ class AttestService:
             reached = Refused(RefusalReason.ENROLMENT_LIMIT, "enrolments of this hour, reached meanwhile")
             return self._refuse(case, reached, proof=proof)
         standing = self._instances.by_jkt(admitted.instance.jkt)
-        why = enrolment_conflict if admitted.change is InstanceChange.ENROL else renewal_conflict
-        refused = why(
-            admitted.instance,
-            standing=standing,
-            most_attestations=policy.limits.attestations_per_instance,
-            now=case.now,
-        )
+        most = policy.limits.attestations_per_instance
+        if admitted.change is InstanceChange.ENROL:
+            contended = outcome is CommitOutcome.INSTANCE_CONTENDED
+            refused = enrolment_conflict(
+                admitted.instance, standing=standing, contended=contended, most_attestations=most, now=case.now
+            )
+        else:
+            refused = renewal_conflict(admitted.instance, standing=standing, most_attestations=most, now=case.now)
         return self._refuse(case, refused, proof=proof)
 
     def _refuse(self, case: _Case, refused: Refused, *, proof: VerifiedProof | None = None) -> StoredAnswer:

@@ -114,18 +114,19 @@ def enrol(
 
 
 def enrolment_conflict(
-    instance: Instance, *, standing: Instance | None, most_attestations: int | None, now: datetime
+    instance: Instance, *, standing: Instance | None, contended: bool, most_attestations: int | None, now: datetime
 ) -> Refused:
-    """Why the commit of this enrolment met a conflict: `standing` is what has its key now, read again.
+    """Why the commit of this enrolment met a conflict: `standing` is what has its key now, read again. `contended`: no
+    condition failed, another transaction was at work.
 
-    Raises Malfunction(BUSY) where nothing stands in the way any more: the same body is judged again.
+    Raises Malfunction(BUSY) where nothing stands in the way, or not any more: the same body is judged again.
     """
     if standing is not None:
         if refused := refused_as_it_stands(standing, app=instance.app, most_attestations=most_attestations, now=now):
             return refused
         if _platform_key(standing.app_attest) != _platform_key(instance.app_attest):
             return Refused(RefusalReason.INSTANCE_KEY_TAKEN)
-    elif instance.app_attest is not None:
+    elif instance.app_attest is not None and not contended:
         # The instance key is free, so it was the other condition that failed; and that tie is for good.
         return Refused(RefusalReason.APP_ATTEST_KEY_TAKEN)
     raise Malfunction(MalfunctionReason.BUSY, "an enrolment met a conflict that is gone")

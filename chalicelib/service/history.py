@@ -63,7 +63,7 @@ class Enrolments:
             what: EnrolmentCount(keyed_hash=_keyed_hash(key, what, app, value, now), at=now, limit=limit)
             for what, (value, limit) in counted.items()
         }
-        seen = dict(zip(counts, self.counters.read([count.keyed_hash for count in counts.values()]), strict=True))
+        seen = dict(zip(counts, self.counters.read(tuple(counts.values())), strict=True))
         for what, count in counts.items():
             if count.limit is not None and seen[what] >= count.limit:
                 return Refused(RefusalReason.ENROLMENT_LIMIT, f"enrolments of this hour, by {what}")

@@ -112,8 +112,8 @@ MAX_KEPT_RECEIPT = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentCount:
-    """One more enrolment in the hour of `at`, of what `keyed_hash` stands for. `limit`: the most in that hour; None:
-    it is counted and no more."""
+    """One more enrolment in the hour of `at`, of what `keyed_hash` stands for. `limit`: the most in that hour, which a
+    store may round up by a few where it is large; None: it is counted and no more."""
 
     keyed_hash: str
     at: datetime
@@ -123,14 +123,16 @@ class EnrolmentCount:
 class EnrolmentCounters(Protocol):
     """Enrolments by hour, of what stands behind keyed hashes. They are counted by the commit of an enrolment."""
 
-    def read(self, hashes: Sequence[str]) -> tuple[int, ...]:
-        """One consistent read of all of them, in their order. Raises Malfunction(STORE_UNAVAILABLE)."""
+    def read(self, counts: Sequence[EnrolmentCount]) -> tuple[int, ...]:
+        """Enrolments before these, of each, by one consistent read. Raises Malfunction(STORE_UNAVAILABLE)."""
 
 
 class CommitOutcome(Enum):
     DONE = "done"
     LOST = "lost"  # another worker answered, or the hold was taken over
     INSTANCE_CONFLICT = "instance_conflict"  # the instance's condition failed while the hold was good
+    # Another transaction wrote to the instance at that moment; what it leaves is not known yet. The hold was good.
+    INSTANCE_CONTENDED = "instance_contended"
     ENROLMENT_LIMIT = "enrolment_limit"  # a count of enrolments stood at its limit, and nothing else was in the way
 
 
@@ -165,7 +167,8 @@ class ChallengeStore(Protocol):
         mark: HistoryMark | None = None,
         enrolments: Sequence[EnrolmentCount] = (),
     ) -> CommitOutcome:
-        """One transaction: `done` with the answer, the instance moved, the next challenge put.
+        """One transaction: `done` with the answer, the instance moved, the next challenge put. Raises Malfunction(BUSY)
+        too, where others are at the same challenge, or enrol beside this one, at this very moment.
 
         `mark`: what the judgement leaves in the instance's history. `enrolments`: what an enrolment is counted as.
         `receipt`: of an instance that enrols, kept with it. One that stands and may still be exchanged is not replaced.

@@ -150,6 +150,10 @@ def cancelled(*codes):
         (("ConditionalCheckFailed", "None", "ConditionalCheckFailed", "TransactionConflict"), CommitOutcome.LOST),
         (("None", "None", "ConditionalCheckFailed", "None"), CommitOutcome.INSTANCE_CONFLICT),
         (("None", "None", "None", "ConditionalCheckFailed"), CommitOutcome.INSTANCE_CONFLICT),
+        # A condition that failed is known for sure, whatever else was on its way.
+        (("None", "None", "ConditionalCheckFailed", "TransactionConflict"), CommitOutcome.INSTANCE_CONFLICT),
+        (("None", "None", "TransactionConflict", "None"), CommitOutcome.INSTANCE_CONTENDED),
+        (("None", "None", "None", "TransactionConflict"), CommitOutcome.INSTANCE_CONTENDED),
     ],
 )
 def test_a_cancelled_commit_says_whose_condition_failed(dynamodb, actions, codes, outcome):
@@ -163,10 +167,10 @@ def test_a_cancelled_commit_says_whose_condition_failed(dynamodb, actions, codes
         (),
         ("None", "None"),
         ("None", "None", "None", "None"),
-        ("TransactionConflict", "None", "None", "None"),
-        ("TransactionConflict", "None", "ConditionalCheckFailed", "None"),
-        ("None", "None", "ConditionalCheckFailed", "TransactionConflict"),
+        ("None", "TransactionConflict", "None", "None"),
         ("None", "None", "ThrottlingError", "None"),
+        ("None", "None", "ThrottlingError", "ConditionalCheckFailed"),
+        ("None", "None", "TransactionConflict", "ProvisionedThroughputExceeded"),
         ("None", "ConditionalCheckFailed", "None", "None"),
     ],
 )
@@ -175,6 +179,15 @@ def test_a_commit_that_was_cancelled_for_no_fault_of_the_phone(dynamodb, actions
     with pytest.raises(Malfunction) as raised:
         actions["commit"]()
     assert raised.value.reason is MalfunctionReason.STORE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("instance", ["None", "ConditionalCheckFailed", "TransactionConflict"])
+def test_a_commit_that_meets_another_one_of_its_challenge_is_tried_again(dynamodb, actions, instance):
+    """Whose answer stands is not known yet; the phone's next try finds it."""
+    breaks(dynamodb, cancelled("TransactionConflict", "None", instance, "None"), "TransactWriteItems")
+    with pytest.raises(Malfunction) as raised:
+        actions["commit"]()
+    assert raised.value.reason is MalfunctionReason.BUSY
 
 
 def test_a_commit_under_way_makes_a_twin_wait_and_a_release_needless(dynamodb, actions):

@@ -1,11 +1,14 @@
 """Marks and counters in the tables: what a commit writes, under which condition, and what is read of it."""
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
+from chalicelib.aws import enrolment_counters
 from chalicelib.aws.enrolment_counters import DynamoEnrolmentCounters
 from chalicelib.model.descriptor import Purpose
 from chalicelib.model.history import History, HistoryMark, end_of_hour, hour_of
@@ -175,17 +178,17 @@ def test_history_that_is_none_of_ours_is_a_malfunction(commit, instances, dynamo
 
 
 def test_enrolments_are_counted_with_the_commit(commit, counters, android, count):
-    assert counters.read(["abc", "def"]) == (0, 0)
+    assert counters.read([count(), count("def")]) == (0, 0)
     for key in (1, 2, 3):
         commit(ENROL, android(key=key), enrolments=[count(), *([count("def")] if key == 1 else [])])
-    assert counters.read(["def", "abc"]) == (1, 3)
+    assert counters.read([count("def"), count()]) == (1, 3)
 
 
 def test_a_counter_at_its_limit_enrols_nobody(commit, counters, instances, android, count):
     outcomes = [commit(ENROL, android(key=key), enrolments=[count(), count("def", 2)]) for key in (1, 2, 3)]
     assert outcomes == [CommitOutcome.DONE, CommitOutcome.DONE, CommitOutcome.ENROLMENT_LIMIT]
     assert instances.by_jkt(android(key=3).jkt) is None
-    assert counters.read(["abc", "def"]) == (2, 2)
+    assert counters.read([count(), count("def", 2)]) == (2, 2)
 
 
 def test_an_instance_that_is_in_the_way_is_named_first(commit, apple, count):
@@ -198,7 +201,90 @@ def test_many_enrolments_at_once_stay_within_the_limit(race, commit, counters, a
     outcomes = race(MANY // 2, lambda number: commit(ENROL, android(key=number + 1), enrolments=[count(limit=7)]))
     assert outcomes.count(CommitOutcome.DONE) == 7
     assert outcomes.count(CommitOutcome.ENROLMENT_LIMIT) == MANY // 2 - 7
-    assert counters.read(["abc"]) == (7,)
+    assert counters.read([count(limit=7)]) == (7,)
+
+
+class TestShards:
+    """Of counts that many share: transactions that meet on one item cancel each other."""
+
+    @pytest.fixture
+    def cancelling(self, dynamodb):
+        """The next `times` transactions are cancelled, as DynamoDB would, for these reasons of their last items."""
+
+        def cancel(*codes, times=1):
+            left, shards = [None] * times, []
+
+            def answer(params, **_):
+                items = json.loads(params["body"])["TransactItems"]
+                shards.append(items[-1]["Update"]["Key"]["id"]["S"])
+                if not left:
+                    return None
+                left.pop()
+                reasons = [{"Code": code} for code in (*["None"] * (len(items) - len(codes)), *codes)]
+                parsed = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+                return AWSResponse("", 400, {}, None), parsed
+
+            dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", answer)
+            return shards
+
+        return cancel
+
+    def test_an_enrolment_that_meets_another_one_is_counted_beside_it(
+        self, commit, counters, android, count, cancelling
+    ):
+        shards = cancelling("TransactionConflict", "None", times=3)
+        counted = [count("def", 5_000), count("abc", 5_000)]
+        assert commit(ENROL, android(), enrolments=counted) is CommitOutcome.DONE
+        assert len(set(shards)) == 4
+        assert counters.read(counted) == (1, 1)
+
+    def test_where_all_are_taken_the_phone_comes_again(self, commit, instances, android, count, cancelling):
+        shards = cancelling("TransactionConflict", times=99)
+        with pytest.raises(Malfunction) as malfunction:
+            commit(ENROL, android(), enrolments=[count(limit=5_000)])
+        assert malfunction.value.reason is MalfunctionReason.BUSY
+        assert len(set(shards)) == len(shards) == 16
+        assert instances.by_jkt(android().jkt) is None
+
+    def test_a_count_of_few_places_is_one_item_that_is_waited_for(self, commit, android, count, cancelling):
+        shards = cancelling("TransactionConflict", "None", times=99)
+        with pytest.raises(Malfunction) as malfunction:
+            commit(ENROL, android(), enrolments=[count("def", 20), count(limit=5_000)])
+        assert malfunction.value.reason is MalfunctionReason.BUSY
+        assert len(shards) == 1
+
+    def test_one_that_is_full_is_no_end_of_the_others(self, commit, android, count, cancelling):
+        cancelling("ConditionalCheckFailed", times=5)
+        assert commit(ENROL, android(), enrolments=[count(limit=5_000)]) is CommitOutcome.DONE
+
+    def test_all_that_are_full_are_the_limit(self, commit, android, count, cancelling):
+        cancelling("ConditionalCheckFailed", times=16)
+        assert commit(ENROL, android(), enrolments=[count(limit=5_000)]) is CommitOutcome.ENROLMENT_LIMIT
+
+    def test_full_ones_beside_busy_ones_are_not_the_limit(self, commit, android, count, cancelling):
+        full, busy = ("ConditionalCheckFailed", "None"), ("None", "TransactionConflict")
+        cancelling(*full, times=15)
+        cancelling(*busy, times=1)
+        with pytest.raises(Malfunction) as malfunction:
+            commit(ENROL, android(), enrolments=[count("def", 5_000), count(limit=5_000)])
+        assert malfunction.value.reason is MalfunctionReason.BUSY
+
+    @pytest.mark.parametrize(("limit", "shards"), [(None, 16), (1, 1), (511, 1), (512, 2), (5_000, 16), (10**6, 16)])
+    def test_the_more_places_the_more_items(self, counters, dynamodb, count, limit, shards):
+        asked = []
+        dynamodb.meta.events.register(
+            "provide-client-params.dynamodb.BatchGetItem", lambda params, **_: asked.append(params["RequestItems"])
+        )
+        counters.read([count(limit=limit)])
+        assert [len(table["Keys"]) for table in asked[0].values()] == [shards]
+
+    def test_the_parts_are_rounded_up_and_no_race_gets_more(self, race, commit, counters, android, count, monkeypatch):
+        monkeypatch.setattr(enrolment_counters, "_PLACES_OF_A_SHARD", 2)
+        limited = count(limit=7)  # three shards of three
+        outcomes = race(MANY // 4, lambda number: commit(ENROL, android(key=number + 1), enrolments=[limited]))
+        assert outcomes.count(CommitOutcome.DONE) == 9
+        assert outcomes.count(CommitOutcome.ENROLMENT_LIMIT) == MANY // 4 - 9
+        assert counters.read([limited]) == (9,)
 
 
 def test_a_count_that_dynamodb_could_not_read_is_not_zero(dynamodb, counters, commit, android, count):
@@ -209,14 +295,15 @@ def test_a_count_that_dynamodb_could_not_read_is_not_zero(dynamodb, counters, co
 
     dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
     with pytest.raises(Malfunction) as malfunction:
-        counters.read(["abc"])
+        counters.read([count()])
     assert malfunction.value.reason is MalfunctionReason.STORE_UNAVAILABLE
 
 
 @pytest.mark.parametrize("stored", [{"enrolments": {"N": "0"}}, {"enrolments": {"S": "1"}}, {"more": {"N": "1"}}])
 def test_a_stored_count_that_is_none_is_a_malfunction(dynamodb, counters, commit, android, count, stored):
     commit(ENROL, android(), enrolments=[count()])
-    item = dynamodb.get_item(TableName=NONCES, Key={"id": {"S": "enrolled#abc"}})["Item"]
+    items = dynamodb.scan(TableName=NONCES)["Items"]
+    [item] = [item for item in items if item["id"]["S"].startswith("enrolled#abc#")]
     dynamodb.put_item(TableName=NONCES, Item=item | stored)
     with pytest.raises(Malfunction):
-        counters.read(["abc"])
+        counters.read([count()])

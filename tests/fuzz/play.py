@@ -130,7 +130,8 @@ TARGETS = (
         run=read_secret,
         seeds=lambda: (
             json.dumps({"classic": CLASSIC_SECRET}).encode(),
-            b'{"standard":{"client_email":"a@b.example","private_key":"k","token_uri":"https://oauth2.googleapis.com/token"}}',
+            b'{"standard":{"type":"service_account","client_email":"a@b.example","private_key_id":"1","private_key":"k",'
+            b'"token_uri":"https://oauth2.googleapis.com/token"}}',
         ),
         refuses=(UnusableSecret,),
     ),

@@ -130,8 +130,7 @@ TARGETS = (
         run=read_secret,
         seeds=lambda: (
             json.dumps({"classic": CLASSIC_SECRET}).encode(),
-            b'{"standard":{"type":"service_account","client_email":"a@b.example","private_key_id":"1","private_key":"k",'
-            b'"token_uri":"https://oauth2.googleapis.com/token"}}',
+            b'{"standard":{"type":"service_account","client_email":"a","private_key_id":"1","private_key":"k","token_uri":"u"}}',
         ),
         refuses=(UnusableSecret,),
     ),

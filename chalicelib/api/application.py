@@ -37,9 +37,8 @@ def build(runtime: Runtime, *, chalice: type[Chalice] = Chalice) -> Chalice:
     def refresh_endorsements(_event: CloudWatchEvent) -> None:
         """Google's revocation list and roots. What is wrong with them is an event; a Malfunction fails the
         invocation."""
-        endorsements = runtime.use_cases().endorsements
-        refreshed = endorsements.refresh_status_list()
-        runtime.log.info("endorsements", status_list=refreshed, roots_known=endorsements.compare_roots())
+        report = runtime.use_cases().endorsements.refresh()
+        runtime.log.info("endorsements", status_list=report.status_list, roots_known=report.roots_known)
 
     @app.schedule(_MEASURING)
     def refresh_risk_metrics(_event: CloudWatchEvent) -> None:

@@ -259,6 +259,15 @@ class Documents:
                 return False
         return True
 
+    def activation(self, *, kind: str, revision: int) -> Activation:
+        """One line of the history of `kind`, of a revision that there was; consistent read."""
+        key = to_item({"id": _history(kind), "revision": revision})
+        with answering(MalfunctionReason.STORE_UNAVAILABLE, "activation"):
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        if not (item := answer.get("Item")):
+            raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "activation: no such revision")
+        return _activation(item, kind=kind)
+
     def history(self, *, kind: str) -> tuple[Activation, ...]:
         """Every activation of `kind`, oldest first; consistent read."""
         with answering(MalfunctionReason.STORE_UNAVAILABLE, "history"):

@@ -222,6 +222,19 @@ class ActivationConflict(Exception):  # noqa: N818 - a lost comparison, not an e
     """Another document is in force than the author expected; nothing was changed."""
 
 
+class PastActivation(Protocol):
+    """A line of a kind's history; the time is aware UTC."""
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def author(self) -> str: ...
+
+    @property
+    def activated_at(self) -> datetime: ...
+
+
 class SnapshotStore(DocumentStore, Protocol):
     """What a refresh may do beside reading. Raises Malfunction(STORE_UNAVAILABLE)."""
 
@@ -244,6 +257,9 @@ class SnapshotStore(DocumentStore, Protocol):
     def fetched_again(self, *, kind: str, seen: ActiveDocument, fetched_at: datetime) -> bool:
         """Its publisher gave the bytes of `seen` again: moves its `fetched_at` forward, and writes no history. False,
         and nothing moved, where `seen` is not in force any more or was fetched later still."""
+
+    def activation(self, *, kind: str, revision: int) -> PastActivation:
+        """That of `ActiveDocument.revision`, or one before it."""
 
 
 class Feed(Protocol):

@@ -5,7 +5,8 @@ one stays, its age grows, and a person is told.
 """
 
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -35,6 +36,10 @@ _ROOTS: Final = "google_roots"  # no document: the subject of events
 # in a day of cleaning up. A larger loss that is meant is put in force by hand (`assay endorsements activate`).
 _MAY_GO: Final = 5
 _MAY_GO_PERCENT: Final = 5
+# The same bound holds against the list of so long ago: else what is cut off bit by bit, run by run, is believed.
+_DAY: Final = timedelta(days=1)
+# Serials at least, where there is nothing to compare with. Google's list had 467 in January 2025, and grows.
+_FIRST_LISTS: Final = 100
 
 # Fingerprints in an event. More unknown roots than that at once are one piece of news.
 _NAMED: Final = 5
@@ -48,6 +53,14 @@ class Refreshed(StrEnum):
     OVERTAKEN = "overtaken"  # somebody put another one in force meanwhile: theirs stands
     REFUSED = "refused"
     NOT_FETCHED = "not_fetched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshReport:
+    """`roots_known`: each root that Google publishes is an anchor in force."""
+
+    status_list: Refreshed
+    roots_known: bool
 
 
 class EndorsementService:
@@ -70,14 +83,23 @@ class EndorsementService:
         self._events = events
         self._clock = clock
 
+    def refresh(self) -> RefreshReport:
+        """One run. A malfunction of the list does not keep the roots from being compared, and is raised afterwards."""
+        try:
+            refreshed = self.refresh_status_list()
+        finally:
+            known = self.compare_roots()
+        return RefreshReport(status_list=refreshed, roots_known=known)
+
     def refresh_status_list(self) -> Refreshed:
         """Google's revocation list. Whatever is refused leaves what is in force as it was, to the byte.
 
         1. Fetch. The time is that of asking: the list is at least as old as that.
         2. It parses and lists something. Google has hundreds of revoked keys: an empty list is none of Google's.
         3. The very bytes in force: their time moves, and nothing else.
-        4. Not many of the serials in force are gone. What is in force and does not parse stands for nothing to compare
-           with: phones are answered 503 for it, and a good list ends that.
+        4. Not many of the serials in force are gone, and not many of those of a day ago (`_a_day_ago`). Where nothing
+           is in force to compare with, the list is of a size that Google's could have. What does not parse is nothing:
+           phones are answered 503 for it, and a good list ends that.
         5. Store, and put in force where the one of step 3 is still in force.
 
         Raises Malfunction(STORE_UNAVAILABLE).
@@ -103,11 +125,25 @@ class EndorsementService:
             return Refreshed.UNCHANGED if moved else Refreshed.OVERTAKEN
         # 4.
         listed = _serials(before)
+        if not listed and len(fetched.entries) < _FIRST_LISTS:
+            return self._refused(f"{len(fetched.entries)} serial numbers are listed, too few for a first list")
         gone = len(listed - fetched.entries.keys())
-        if gone > max(_MAY_GO, len(listed) * _MAY_GO_PERCENT // 100):
-            return self._refused(f"{gone} of {len(listed)} serial numbers are gone, {len(fetched.entries)} are listed")
+        if doubt := _doubt(listed, fetched):
+            return self._refused(doubt)
+        if gone and seen is not None and (doubt := _doubt(self._a_day_ago(seen, asked_at=asked_at), fetched)):
+            return self._refused(f"{doubt}, compared with a day ago")
         # 5.
         return self._put_in_force(body, fetched, seen=seen, asked_at=asked_at, gone=gone)
+
+    def _a_day_ago(self, seen: ActiveDocument, *, asked_at: datetime) -> AbstractSet[int]:
+        """Of the list that was in force then; or of the last one since that a person put in force, who meant it."""
+        digest = seen.digest
+        for revision in range(seen.revision, 0, -1):
+            line = self._documents.activation(kind=GOOGLE_STATUS, revision=revision)
+            digest = line.digest
+            if line.author != _AUTHOR or line.activated_at <= asked_at - _DAY:
+                break
+        return _serials(self._documents.read(digest))
 
     def compare_roots(self) -> bool:
         """True where each root that Google publishes is an anchor in force. An unknown one is for a person to look at:
@@ -155,8 +191,16 @@ class EndorsementService:
         self._events.raise_event(Event(kind=kind, subject=subject, time=self._clock.now(), detail=detail))
 
 
+def _doubt(listed: AbstractSet[int], fetched: StatusList) -> str | None:
+    """Why `fetched` cannot be what became of `listed`."""
+    gone = len(listed - fetched.entries.keys())
+    if gone <= max(_MAY_GO, len(listed) * _MAY_GO_PERCENT // 100):
+        return None
+    return f"{gone} of {len(listed)} serial numbers are gone, {len(fetched.entries)} are listed"
+
+
 def _serials(body: bytes | None) -> AbstractSet[int]:
-    """Of the list in force; none where there is none, or where it does not parse."""
+    """None where there is no list, or where it does not parse."""
     if body is None:
         return frozenset()
     try:

@@ -174,6 +174,17 @@ def test_activations_are_kept_with_author_reason_and_time(documents, activate):
     assert since == {"policy": timedelta(seconds=4), "apps": timedelta(seconds=2)}
 
 
+def test_a_line_of_history_by_its_revision(documents, activate):
+    for body in (b"1", b"2", b"3"):
+        history = documents.history(kind="policy")
+        activate(documents.put(kind="policy", body=body), expected=history[-1].digest if history else None)
+    found = [documents.activation(kind="policy", revision=revision) for revision in (1, 2, 3)]
+    assert found == list(documents.history(kind="policy"))
+    for revision in (0, 4):
+        with pytest.raises(Malfunction):
+            documents.activation(kind="policy", revision=revision)
+
+
 def test_what_is_in_force_may_be_renewed_by_itself(documents, activate):
     digest = documents.put(kind="google_status", body=b"1")
     activate(digest, expected=None, kind="google_status")

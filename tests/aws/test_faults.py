@@ -85,6 +85,7 @@ def actions(dynamodb, bodies, challenges, instances, new_challenge, apple, times
         "read": lambda: documents.read("0" * 64),
         "put": lambda: documents.put(kind="policy", body=b"secret policy"),
         "history": lambda: documents.history(kind="policy"),
+        "activation": lambda: documents.activation(kind="policy", revision=1),
         "fetched_again": lambda: documents.fetched_again(
             kind="policy",
             seen=ActiveDocument(digest="0" * 64, revision=1, activated_at=times.start, fetched_at=times.start),

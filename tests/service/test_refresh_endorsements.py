@@ -17,7 +17,7 @@ from chalicelib.aws.event_log import JsonEventLog
 from chalicelib.endorsements.google_roots import GOOGLE_ANCHORS
 from chalicelib.model.outcome import Malfunction, Unavailable
 from chalicelib.model.reasons import MalfunctionReason
-from chalicelib.service.refresh_endorsements import EndorsementService, Refreshed
+from chalicelib.service.refresh_endorsements import EndorsementService, Refreshed, RefreshReport
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
 from chalicelib.vendors.google_lists import PublishedList
@@ -173,6 +173,58 @@ class TestStatusList:
             said = f"{gone} of {len(before)} serial numbers are gone, {len(after)} are listed"
             assert events() == [("endorsement_refused", KIND, said)]
 
+    def test_what_goes_bit_by_bit_is_not_believed_for_more_than_a_days_share(
+        self, service, documents, google, events, clock
+    ):
+        """Each hour's five alone would be believed, until nothing is left."""
+        service.refresh_status_list()
+        outcomes = []
+        for hour in range(1, 30):
+            clock.advance(3_600)
+            google.answer = status_list(*MANY[5 * hour :])
+            outcomes.append(service.refresh_status_list())
+        assert [number for number, outcome in enumerate(outcomes, 1) if outcome is Refreshed.ACTIVATED] == [1, 2]
+        kept = documents.real.read(in_force(documents).digest)
+        assert kept == status_list(*MANY[10:])
+        [first, *_] = events()
+        assert first == (
+            "endorsement_refused",
+            KIND,
+            "15 of 200 serial numbers are gone, 185 are listed, compared with a day ago",
+        )
+
+    def test_a_small_loss_each_day_is_believed(self, service, google, clock):
+        service.refresh_status_list()
+        for day in range(1, 6):
+            clock.advance(24 * 3_600)
+            google.answer = status_list(*MANY[7 * day :])
+            assert service.refresh_status_list() is Refreshed.ACTIVATED
+
+    def test_a_loss_that_a_person_put_in_force_is_where_the_next_comparison_begins(
+        self, service, documents, google, clock
+    ):
+        service.refresh_status_list()
+        clock.advance(60)
+        documents.publish(KIND, status_list(*MANY[100:]))
+        clock.advance(60)
+        google.answer = status_list(*MANY[105:])
+        assert service.refresh_status_list() is Refreshed.ACTIVATED
+        clock.advance(3_600)
+        google.answer = status_list(*MANY[106:])
+        assert service.refresh_status_list() is Refreshed.REFUSED
+
+    @pytest.mark.parametrize("before", [None, b"{}", status_list()], ids=["none", "one that does not parse", "empty"])
+    @pytest.mark.parametrize(("count", "believed"), [(99, False), (100, True)])
+    def test_a_first_list_is_of_a_size_that_googles_could_have(
+        self, service, documents, google, events, before, count, believed
+    ):
+        if before is not None:
+            documents.publish(KIND, before)
+        google.answer = status_list(*MANY[:count])
+        assert service.refresh_status_list() is (Refreshed.ACTIVATED if believed else Refreshed.REFUSED)
+        told = [] if believed else ["99 serial numbers are listed, too few for a first list"]
+        assert [detail for _, _, detail in events()] == told
+
     @pytest.mark.parametrize("lists", [True, False], ids=["a list in force", "none"])
     @pytest.mark.parametrize(
         "answer",
@@ -228,6 +280,19 @@ class TestStatusList:
         clock.advance(2)
         assert beliefs.in_force().status_list.lookup([19_999])
         assert service.refresh_status_list() is Refreshed.UNCHANGED
+
+    def test_a_malfunction_of_the_list_keeps_no_root_from_being_compared(
+        self, service, documents, roots, google, events
+    ):
+        service.refresh_status_list()
+        google.answer = status_list(*MANY, 1_000)
+        roots.answer = json.dumps([APPLE_ROOT_PEM.decode()]).encode()
+        documents.broken = {"put"}
+        with pytest.raises(Malfunction):
+            service.refresh()
+        assert [kind for kind, _, _ in events()] == ["endorsement_anchor_unknown"]
+        documents.broken = set()
+        assert service.refresh() == RefreshReport(status_list=Refreshed.ACTIVATED, roots_known=False)
 
     @pytest.mark.parametrize("method", ["active", "read", "put", "activate"])
     def test_a_store_that_does_not_answer_is_a_malfunction(self, service, documents, google, method):

@@ -153,7 +153,7 @@ def _documented(loaded: AnchorDocument) -> Iterator[str]:
 
 def _activation(documents: Documents, kind: str, active: ActiveDocument) -> Iterator[str]:
     yield f"{kind}@{active.digest}"
-    last = documents.history(kind=kind)[-1]
+    last = documents.activation(kind=kind, revision=active.revision)
     yield f"  put in force {_time(active.activated_at)} by {last.author}: {last.reason}"
 
 

@@ -25,7 +25,7 @@ from chalicelib.service.health import HealthService
 from chalicelib.service.history import Enrolments
 from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.play_integrity import PlayIntegrity
-from chalicelib.service.ports import Clock, Randomness
+from chalicelib.service.ports import Clock, Randomness, SecretPurpose
 from chalicelib.service.publish_keys import KeyService
 from chalicelib.service.refresh_endorsements import EndorsementService
 from chalicelib.service.refresh_risk_metrics import RiskMetricService
@@ -108,7 +108,11 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
     signer = KmsSigner(client=kms, key_arn=settings.signing_key_arn)
     further = tuple(KmsSigner(client=kms, key_arn=arn) for arn in settings.published_key_arns)
     decision_log, events = JsonDecisionLog(decisions), JsonEventLog(decisions)
-    secrets = StageSecrets(client=clients.secretsmanager(), stage=settings.stage, clock=given.clock)
+    secretsmanager = clients.secretsmanager()
+    secrets = {
+        purpose: StageSecrets(client=secretsmanager, stage=settings.stage, purpose=purpose, clock=given.clock)
+        for purpose in SecretPurpose
+    }
     origin = settings.vendors_origin
     http = HttpClient(clock=given.clock, plain_loopback=origin is not None)
     endpoints = VENDORS if origin is None else stand_ins(origin)
@@ -125,7 +129,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             renderer=JsonRenderer(),
             decisions=decision_log,
             play_integrity=PlayIntegrity(
-                secrets=secrets,
+                secrets=secrets[SecretPurpose.PLAY_INTEGRITY],
                 decoder=GooglePlayIntegrityDecoder(http=http, clock=given.clock, endpoints=endpoints),
                 budget=budget,
                 events=events,
@@ -133,7 +137,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             ),
             unattested=UnattestedPhones(budget=budget, events=events),
             enrolments=Enrolments(
-                secrets=secrets,
+                secrets=secrets[SecretPurpose.SERVICE],
                 counters=DynamoEnrolmentCounters(client=dynamodb, table=settings.nonces_table),
                 events=events,
             ),
@@ -162,7 +166,7 @@ def _introduce(settings: Config, given: Runtime, decisions: TextIO) -> UseCases:
             beliefs=beliefs,
             receipts=DynamoReceipts(client=dynamodb, table=settings.instances_table),
             metrics=AppleRiskMetrics(http=http, endpoints=endpoints),
-            secrets=secrets,
+            secrets=secrets[SecretPurpose.APPLE],
             events=events,
             clock=given.clock,
         ),

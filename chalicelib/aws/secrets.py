@@ -1,4 +1,5 @@
-"""Secrets of a stage in AWS Secrets Manager, below `assay/<stage>/`: written by the team, read here, logged nowhere."""
+"""Secrets of a stage in AWS Secrets Manager, `assay/<stage>/<purpose>/<name>`: written by the team, read here, logged
+nowhere. Purposes are apart because functions are: .chalice/policy-*.json."""
 
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -6,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.model.outcome import Unavailable
-from chalicelib.service.ports import Clock
+from chalicelib.service.ports import Clock, SecretPurpose
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -18,12 +19,17 @@ _USABLE: Final = 900.0
 _ASKED_AGAIN: Final = 10.0
 
 
+def full_name(name: str, *, stage: str, purpose: SecretPurpose) -> str:
+    return f"assay/{stage}/{purpose.value}/{name}"
+
+
 class StageSecrets:
     """Implements `service.ports.Secrets`. Shared by all requests of a worker, and by its threads where it has some."""
 
-    def __init__(self, *, client: "SecretsManagerClient", stage: str, clock: Clock) -> None:
+    def __init__(self, *, client: "SecretsManagerClient", stage: str, purpose: SecretPurpose, clock: Clock) -> None:
         self._client = client
-        self._prefix = f"assay/{stage}/"
+        self._stage = stage
+        self._purpose = purpose
         self._clock = clock
         self._lock = Lock()
         self._known: dict[str, tuple[bytes, float]] = {}  # the secret, and when it was read
@@ -47,7 +53,7 @@ class StageSecrets:
     def _ask(self, name: str) -> bytes | Unavailable:
         """The detail is a code of the service's or a class of botocore's: neither holds anything of the secret."""
         try:
-            answer = self._client.get_secret_value(SecretId=self._prefix + name)
+            answer = self._client.get_secret_value(SecretId=full_name(name, stage=self._stage, purpose=self._purpose))
         except ClientError as error:
             unavailable = Unavailable(
                 f"the secret was not read: {error.response.get('Error', {}).get('Code', 'no code')}"

@@ -20,8 +20,8 @@ from chalicelib.model.verdict import Verdict
 from chalicelib.service.admission import Admitted
 from chalicelib.service.ports import EnrolmentCount, EnrolmentCounters, Event, EventKind, EventLog, Secrets
 
-# Below the stage's prefix; infra/data.yaml makes it. No app's secret can have the name: theirs have no slash.
-COUNTING_KEY: Final = "service/counting-key"
+# infra/data.yaml makes it.
+COUNTING_KEY: Final = "counting-key"
 # Bytes of text. What CloudFormation makes has 64; less than this is nobody's random key.
 _SHORTEST_KEY: Final = 32
 

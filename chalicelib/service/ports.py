@@ -282,8 +282,16 @@ class StaticSite(Protocol):
     def publish(self, *, path: str, body: bytes, content_type: str, cache_control: str) -> None: ...
 
 
+class SecretPurpose(StrEnum):
+    """What secrets are for: a part of their names, by which functions may read them or not."""
+
+    PLAY_INTEGRITY = "play-integrity"
+    APPLE = "apple"  # the risk metric
+    SERVICE = "service"  # the service's own
+
+
 class Secrets(Protocol):
-    """Keys that a team keeps for its apps: for Play Integrity, and for Apple's risk metric."""
+    """Secrets of one purpose. All but the service's own are a team's, for its apps."""
 
     def read(self, name: str) -> bytes | Unavailable:
         """The secret's bytes, at most some minutes old. Unavailable where there is none, or where it cannot be read."""

@@ -115,14 +115,17 @@ def test_the_api_may_do_what_its_code_does_and_no_more(stage):
         ("s3:GetObject", f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*"),
         ("kms:Sign", loaded.signing_key_arn),
         *(("kms:GetPublicKey", arn) for arn in (loaded.signing_key_arn, *loaded.published_key_arns)),
-        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:assay/{stage}/*"),
+        *(
+            ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:assay/{stage}/{purpose}/*")
+            for purpose in ("play-integrity", "service")
+        ),
         *logs(here, f"assay-{stage}"),
     }
 
 
 def test_the_key_that_enrolments_are_counted_by_is_made_where_the_function_reads_it(resources):
     [secret] = [item["Properties"] for item in of_type(resources, "AWS::SecretsManager::Secret").values()]
-    assert secret["Name"] == f"assay/test/{COUNTING_KEY}"
+    assert secret["Name"] == f"assay/test/service/{COUNTING_KEY}"
     assert secret["GenerateSecretString"]["PasswordLength"] >= 32
 
 
@@ -150,7 +153,7 @@ def test_the_refresher_of_risk_metrics_moves_receipts_and_metrics_and_no_more(st
         ("dynamodb:UpdateItem", f"{database}/{loaded.instances_table}"),
         ("dynamodb:GetItem", f"{database}/{loaded.documents_table}"),
         ("s3:GetObject", f"arn:aws:s3:::{loaded.documents_bucket}/sha256/*"),
-        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{region}:{account}:secret:assay/{stage}/*"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{region}:{account}:secret:assay/{stage}/apple/*"),
         *logs(":".join(here), f"assay-{stage}-refresh_risk_metrics"),
     }
     statements = json.loads((ROOT / ".chalice" / f"policy-risk-{stage}.json").read_text())["Statement"]

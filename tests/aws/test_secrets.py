@@ -5,6 +5,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.aws.secrets import StageSecrets
 from chalicelib.model.outcome import Unavailable
+from chalicelib.service.ports import SecretPurpose
 
 
 class Clock:
@@ -36,9 +37,10 @@ def clock():
 @pytest.fixture
 def manager(client):
     made = client("secretsmanager")
-    made.create_secret(Name="assay/test/play", SecretString='{"a": 1}')
-    made.create_secret(Name="assay/prod/other", SecretString="another stage's")
-    made.create_secret(Name="assay/test/binary", SecretBinary=b"\x00")
+    made.create_secret(Name="assay/test/apple/play", SecretString='{"a": 1}')
+    made.create_secret(Name="assay/prod/apple/other", SecretString="another stage's")
+    made.create_secret(Name="assay/test/service/counting-key", SecretString="of another purpose")
+    made.create_secret(Name="assay/test/apple/binary", SecretBinary=b"\x00")
     return made
 
 
@@ -49,15 +51,15 @@ def line(manager):
 
 @pytest.fixture
 def secrets(manager, clock):
-    return StageSecrets(client=manager, stage="test", clock=clock)
+    return StageSecrets(client=manager, stage="test", purpose=SecretPurpose.APPLE, clock=clock)
 
 
 def test_a_secret_of_the_stage(secrets):
     assert secrets.read("play") == b'{"a": 1}'
 
 
-@pytest.mark.parametrize("name", ["other", "nothing", "../prod/other"])
-def test_what_is_not_the_stages_is_not_there(secrets, name):
+@pytest.mark.parametrize("name", ["other", "nothing", "../../prod/apple/other", "../service/counting-key"])
+def test_what_is_not_the_stages_and_for_this_purpose_is_not_there(secrets, name):
     answer = secrets.read(name)
     assert isinstance(answer, Unavailable)
     assert answer.detail.startswith("the secret was not read: ")
@@ -69,7 +71,7 @@ def test_a_binary_secret_has_no_text(secrets):
 
 def test_it_is_asked_for_every_five_minutes(secrets, manager, line, clock):
     secrets.read("play")
-    manager.put_secret_value(SecretId="assay/test/play", SecretString="new")
+    manager.put_secret_value(SecretId="assay/test/apple/play", SecretString="new")
     asked = line.asked
     clock.seconds = 299
     assert secrets.read("play") == b'{"a": 1}'

@@ -40,7 +40,7 @@ def stack(log, tmp_path_factory):
     )
     with local_stack(log=log) as running:
         boto3.client("secretsmanager").create_secret(
-            Name=f"assay/{STAGE}/apple", SecretString=json.dumps(running.vendors.apple_credentials)
+            Name=f"assay/{STAGE}/apple/apple", SecretString=json.dumps(running.vendors.apple_credentials)
         )
         running.put_in_force(kind="apps", body=compile_register([asking]))
         yield running

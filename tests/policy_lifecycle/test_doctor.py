@@ -163,7 +163,7 @@ def stage(checkout, documents, monkeypatch):
     for kind, digest in by_kind.items():
         documents.activate(kind=kind, digest=digest, expected=None, author="ana", reason="first")
     secrets = boto3.client("secretsmanager")
-    for name in (COUNTING_KEY, "metric", "demo-bank-play-integrity"):
+    for name in (f"service/{COUNTING_KEY}", "apple/metric", "play-integrity/demo-bank-play-integrity"):
         secrets.create_secret(Name=f"assay/prod/{name}", SecretString="x")
     logs = boto3.client("logs")
     for group in ("/aws/lambda/assay-prod", "/aws/lambda/assay-prod-publish_keys"):
@@ -231,7 +231,7 @@ PROVOKED_IN_STAGE = {
     Check.ANCHORS_DIFFER: lambda at: at.put_in_force("trust_anchors", at.one_anchor()),
     Check.UNPROVEN_POLICY: unproven,
     Check.LIST_STALE: lambda at: at.put_in_force("google_status", b'{"entries": {}}', fetched_at=LONG_AGO),
-    Check.SECRET_MISSING: lambda _: boto3.client("secretsmanager").delete_secret(SecretId="assay/prod/metric"),
+    Check.SECRET_MISSING: lambda _: boto3.client("secretsmanager").delete_secret(SecretId="assay/prod/apple/metric"),
     Check.LOG_GROUP_MISSING: lambda _: [
         boto3.client("logs").delete_log_group(logGroupName=f"/aws/lambda/assay-prod{of}")
         for of in ("", "-publish_keys")
@@ -264,12 +264,16 @@ def test_a_policy_of_somebody_elses_is_looked_into(stage, examine):
 
 
 def test_a_secret_that_was_never_made(stage, examine):
-    boto3.client("secretsmanager").delete_secret(SecretId=f"assay/prod/{COUNTING_KEY}", ForceDeleteWithoutRecovery=True)
+    boto3.client("secretsmanager").delete_secret(
+        SecretId=f"assay/prod/service/{COUNTING_KEY}", ForceDeleteWithoutRecovery=True
+    )
     assert examine(*stage.options) == UNSEEN | {Check.SECRET_MISSING.code}
 
 
 def test_no_secret_is_read(stage, examine, assay):
-    boto3.client("secretsmanager").put_secret_value(SecretId="assay/prod/metric", SecretString="BEGIN PRIVATE KEY")
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId="assay/prod/apple/metric", SecretString="BEGIN PRIVATE KEY"
+    )
     examine(*stage.options)
     assert "PRIVATE KEY" not in assay("doctor", "--root", stage.checkout.root, *stage.options)
 

@@ -32,6 +32,7 @@ from chalicelib.service.beliefs import Beliefs
 from chalicelib.service.history import COUNTING_KEY, Enrolments
 from chalicelib.service.issue_challenge import ChallengeService
 from chalicelib.service.play_integrity import PlayIntegrity
+from chalicelib.service.ports import SecretPurpose
 from chalicelib.service.unattested import UnattestedPhones
 from chalicelib.vendors.bounded_http import HttpClient
 from chalicelib.vendors.endpoints import stand_ins
@@ -86,8 +87,8 @@ def kms(client):
 def secretsmanager(client):
     """With the simulated Google Play's keys for classic tokens, as the app `bank` keeps them, and the service's own."""
     made = client("secretsmanager")
-    made.create_secret(Name=f"assay/{STAGE}/play", SecretString=json.dumps({"classic": CLASSIC_SECRET}))
-    made.create_secret(Name=f"assay/{STAGE}/{COUNTING_KEY}", SecretString="k" * 64)
+    made.create_secret(Name=f"assay/{STAGE}/play-integrity/play", SecretString=json.dumps({"classic": CLASSIC_SECRET}))
+    made.create_secret(Name=f"assay/{STAGE}/service/{COUNTING_KEY}", SecretString="k" * 64)
     return made
 
 
@@ -190,7 +191,10 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
         )
     )
     instance_store = Tap(instances)
-    secrets = StageSecrets(client=secretsmanager, stage=STAGE, clock=clock)
+    secrets = {
+        purpose: StageSecrets(client=secretsmanager, stage=STAGE, purpose=purpose, clock=clock)
+        for purpose in SecretPurpose
+    }
     return World(
         clock=clock,
         tables=tables,
@@ -211,7 +215,7 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
             renderer=JsonRenderer(),
             decisions=decisions,
             play_integrity=PlayIntegrity(
-                secrets=secrets,
+                secrets=secrets[SecretPurpose.PLAY_INTEGRITY],
                 # Nobody listens there; tests of Google's answers put a server in its place.
                 decoder=GooglePlayIntegrityDecoder(
                     http=HttpClient(clock=clock, plain_loopback=True),
@@ -225,7 +229,7 @@ def world(tables, clock, documents, beliefs, signer, secretsmanager) -> World:
                 budget=DynamoCallBudget(client=tables.client, table=tables.nonces), events=events
             ),
             enrolments=Enrolments(
-                secrets=secrets,
+                secrets=secrets[SecretPurpose.SERVICE],
                 counters=DynamoEnrolmentCounters(client=tables.client, table=tables.nonces),
                 events=events,
             ),

@@ -511,7 +511,7 @@ class TestWithoutTheKey:
         in_force(limits=limits(network=1))
         world.enrol(world.phone(ApplePhone))
         assert world.enrol(world.phone(ApplePhone)).status == 429
-        name = f"assay/{STAGE}/{COUNTING_KEY}"
+        name = f"assay/{STAGE}/service/{COUNTING_KEY}"
         secretsmanager.put_secret_value(SecretId=name, SecretString="another" * 10)
         world.clock.advance(301)
         try:

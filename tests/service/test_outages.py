@@ -79,7 +79,8 @@ class TestPlayIntegrity:
         integrity = {**android["play_integrity"], "daily_calls": 1_000}
         asks = {**APPS["standard"], "android": {**android, "play_integrity": integrity}}
         world.documents.publish("apps", register({**APPS, "standard": asks}))
-        secret = secretsmanager.create_secret(Name=f"assay/{STAGE}/play-standard", SecretString="{}")["ARN"]
+        name = f"assay/{STAGE}/play-integrity/play-standard"
+        secret = secretsmanager.create_secret(Name=name, SecretString="{}")["ARN"]
 
         def act(fault, path):
             world.clock.advance(3_600)  # another run of the service's caches

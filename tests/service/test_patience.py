@@ -23,7 +23,7 @@ from chalicelib.vendors.play_integrity import _PATIENCE as PATIENCE
 from tests.service.world import LEASE, STAGE
 
 STAGES = json.loads((Path(__file__).resolve().parents[2] / ".chalice" / "config.json").read_text())["stages"]
-SECRET = f"assay/{STAGE}/play-generous"
+SECRET = f"assay/{STAGE}/play-integrity/play-generous"
 # Seconds until the C library gives up a name (resolv.conf(5)), which has no deadline of ours; Lambda has one resolver.
 LOOK_UP = max(
     math.prod(int(option.partition(":")[2]) for option in stage["environment_variables"]["RES_OPTIONS"].split())

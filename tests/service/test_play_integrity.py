@@ -23,7 +23,7 @@ from chalicelib.vendors.play_integrity import GooglePlayIntegrityDecoder
 from tests.service.adapters import Tap
 from tests.service.world import DAILY_CALLS, LEASE, STAGE, with_its_keys
 
-SECRET, GENEROUS = f"assay/{STAGE}/play-standard", f"assay/{STAGE}/play-generous"
+SECRET, GENEROUS = f"assay/{STAGE}/play-integrity/play-standard", f"assay/{STAGE}/play-integrity/play-generous"
 ACCOUNT_WITHOUT_KEY_ID = {
     "type": "service_account",
     "client_email": "a@b.example",
@@ -548,12 +548,12 @@ class TestOutages:
 
     def test_keys_for_standard_requests_open_no_classic_token(self, world, google, classic, secretsmanager):
         document = json.dumps({"standard": google.service_account})
-        secretsmanager.put_secret_value(SecretId=f"assay/{STAGE}/play", SecretString=document)
+        secretsmanager.put_secret_value(SecretId=f"assay/{STAGE}/play-integrity/play", SecretString=document)
         try:
             assert world.enrol(classic).claims["ear_status"] == "warning"
         finally:
             again = json.dumps({"classic": CLASSIC_SECRET})
-            secretsmanager.put_secret_value(SecretId=f"assay/{STAGE}/play", SecretString=again)
+            secretsmanager.put_secret_value(SecretId=f"assay/{STAGE}/play-integrity/play", SecretString=again)
         assert world.events.said == [(EventKind.SECRET_UNUSABLE, "bank", "the secret has no keys for classic requests")]
 
     def test_no_secret_and_no_token_is_in_any_line(self, world, google, standard):

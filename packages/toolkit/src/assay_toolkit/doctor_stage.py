@@ -17,6 +17,7 @@ from assay_toolkit.register import KIND as REGISTER_KIND
 from chalicelib.appraisal import Policy, PolicyInvalid, load_policy
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.policy_cases import PolicyCases
+from chalicelib.aws.secrets import full_name
 from chalicelib.endorsements.errors import UnusableEndorsement
 from chalicelib.endorsements.google_status import parse_status_list
 from chalicelib.endorsements.register import load_register
@@ -24,7 +25,7 @@ from chalicelib.endorsements.trust_anchors import BUILT_IN, load_trust_anchors
 from chalicelib.model.apps import AppRegistration
 from chalicelib.model.outcome import Malfunction
 from chalicelib.service.history import COUNTING_KEY
-from chalicelib.service.ports import ActiveDocument
+from chalicelib.service.ports import ActiveDocument, SecretPurpose
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -128,14 +129,14 @@ class InForce:
 
 def secret_findings(client: "SecretsManagerClient", stage: str, apps: Iterable[AppRegistration]) -> Iterator[Finding]:
     """Whether the service's own secret and those that apps name are there. None is read."""
-    needed = [("the service", COUNTING_KEY)]
+    needed = [("the service", SecretPurpose.SERVICE, COUNTING_KEY)]
     for app in apps:
         if app.android and app.android.play_integrity:
-            needed.append((app.app, app.android.play_integrity.secret))
+            needed.append((app.app, SecretPurpose.PLAY_INTEGRITY, app.android.play_integrity.secret))
         if app.apple and app.apple.risk_metric_secret:
-            needed.append((app.app, app.apple.risk_metric_secret))
-    for who, name in needed:
-        full = f"assay/{stage}/{name}"
+            needed.append((app.app, SecretPurpose.APPLE, app.apple.risk_metric_secret))
+    for who, purpose, name in needed:
+        full = full_name(name, stage=stage, purpose=purpose)
         try:
             described = client.describe_secret(SecretId=full)
         except client.exceptions.ResourceNotFoundException:

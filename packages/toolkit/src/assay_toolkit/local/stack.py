@@ -29,7 +29,9 @@ from chalicelib.aws.clock import SystemRandomness
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.policy_cases import CASES_KIND, PolicyCases
+from chalicelib.aws.secrets import full_name
 from chalicelib.service.history import COUNTING_KEY
+from chalicelib.service.ports import SecretPurpose
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,8 +114,9 @@ def local_stack(
             _put_checkout_in_force(documents, audience_keys)
             # So that this policy can be gone back to: without cases that hold, none is put in force by `assay policy`.
             _keep_cases(documents, PolicyCases(dynamodb, configuration["ASSAY_DOCUMENTS_TABLE"]))
-            _keep_secret(COUNTING_KEY, secrets.token_urlsafe(48))
-            _keep_secret(_DEMO_PLAY, json.dumps({"classic": CLASSIC_SECRET, "standard": stand_ins.service_account}))
+            _keep_secret(SecretPurpose.SERVICE, COUNTING_KEY, secrets.token_urlsafe(48))
+            of_play = json.dumps({"classic": CLASSIC_SECRET, "standard": stand_ins.service_account})
+            _keep_secret(SecretPurpose.PLAY_INTEGRITY, _DEMO_PLAY, of_play)
             app = _app(configuration, clock, log)
             publish_keys(app)
             with server.serving(app, port=port) as url:
@@ -145,8 +148,9 @@ def put_in_force(documents: Documents, *, kind: str, body: bytes) -> str:
     return digest
 
 
-def _keep_secret(name: str, text: str) -> None:
-    boto3.client("secretsmanager").create_secret(Name=f"assay/{STAGE}/{name}", SecretString=text)
+def _keep_secret(purpose: SecretPurpose, name: str, text: str) -> None:
+    full = full_name(name, stage=STAGE, purpose=purpose)
+    boto3.client("secretsmanager").create_secret(Name=full, SecretString=text)
 
 
 def _app(configuration: Mapping[str, str], clock: ShiftableClock, log: TextIO) -> Chalice:

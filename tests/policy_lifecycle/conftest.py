@@ -1,5 +1,6 @@
 """The `assay` command in this process, moto in place of AWS, and policies that differ from the shipped one."""
 
+import os
 from pathlib import Path
 
 import boto3
@@ -51,6 +52,16 @@ def documents(aws, monkeypatch):  # noqa: ARG001 - for its order
     monkeypatch.setenv("ASSAY_DOCUMENTS_TABLE", TABLE)
     monkeypatch.setenv("ASSAY_DOCUMENTS_BUCKET", BUCKET)
     return Documents(boto3.client("dynamodb"), TABLE, bodies=S3Bodies(boto3.client("s3"), BUCKET))
+
+
+@pytest.fixture
+def no_region(monkeypatch):
+    """A machine that nobody set up for AWS."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture

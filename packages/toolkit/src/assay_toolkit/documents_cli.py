@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import boto3
 import click
 
+from assay_toolkit import aws_answers
 from chalicelib.aws.document_bodies import S3Bodies
 from chalicelib.aws.documents import Documents, DocumentUnknown
 from chalicelib.aws.policy_cases import PolicyCases
@@ -39,7 +40,8 @@ def case_store_options(command: Callable[..., None]) -> Callable[..., None]:
     @_bucket(required=True)
     @functools.wraps(command)
     def with_stores(*, table: str, bucket: str, **given: object) -> None:
-        command(documents=_documents(table, bucket), cases_of=PolicyCases(boto3.client("dynamodb"), table), **given)
+        documents, cases_of = _documents(table, bucket), _cases_of(table)
+        command(documents=documents, cases_of=cases_of, **given)
 
     return with_stores
 
@@ -56,7 +58,8 @@ def optional_store_options(command: Callable[..., None]) -> Callable[..., None]:
         if table is None or bucket is None:
             command(documents=None, cases_of=None, **given)
         else:
-            command(documents=_documents(table, bucket), cases_of=PolicyCases(boto3.client("dynamodb"), table), **given)
+            documents, cases_of = _documents(table, bucket), _cases_of(table)
+            command(documents=documents, cases_of=cases_of, **given)
 
     return with_stores_or_none
 
@@ -77,12 +80,20 @@ def explained() -> Iterator[None]:
         yield
     except ActivationConflict as error:
         raise click.ClickException("not activated: another document is in force than the one to be replaced") from error
-    except (DocumentUnknown, Malfunction) as error:
+    except DocumentUnknown as error:
         raise click.ClickException(str(error)) from error
+    except Malfunction as error:
+        raise click.ClickException(aws_answers.sentence(error)) from error
 
 
 def _documents(table: str, bucket: str) -> Documents:
-    return Documents(boto3.client("dynamodb"), table, bodies=S3Bodies(boto3.client("s3"), bucket))
+    with aws_answers.making_clients():
+        return Documents(boto3.client("dynamodb"), table, bodies=S3Bodies(boto3.client("s3"), bucket))
+
+
+def _cases_of(table: str) -> PolicyCases:
+    with aws_answers.making_clients():
+        return PolicyCases(boto3.client("dynamodb"), table)
 
 
 def _table(*, required: bool) -> Callable[[_F], _F]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import boto3
 import click
 
+from assay_toolkit import aws_answers
 from chalicelib.aws.blocks import Blocks, InstanceUnknown, NotedInstance
 from chalicelib.model.claims import KeptAndroid, KeptApple, PatchLevel
 from chalicelib.model.instances import Instance
@@ -100,7 +101,8 @@ def _change(jkt: str, *, blocked: bool, author: str, reason: str, table: str) ->
 
 
 def _blocks(table: str) -> Blocks:
-    return Blocks(boto3.client("dynamodb"), table)
+    with aws_answers.making_clients():
+        return Blocks(boto3.client("dynamodb"), table)
 
 
 def _summary(noted: NotedInstance) -> dict[str, object]:
@@ -201,5 +203,7 @@ def _explained() -> Iterator[None]:
     """Turns what the store says into one line for the operator."""
     try:
         yield
-    except (InstanceUnknown, Malfunction) as error:
+    except InstanceUnknown as error:
         raise click.ClickException(str(error)) from error
+    except Malfunction as error:
+        raise click.ClickException(aws_answers.sentence(error)) from error

@@ -146,8 +146,10 @@ def test_what_the_repository_comes_with_is_not_ready(examine):
     assert {Check.PLACEHOLDER.code, Check.SIMULATOR_REGISTERED.code, Check.AUDIENCE_KEY_NOBODYS.code} <= found
 
 
-def test_a_stage_that_there_is_not(examine):
+def test_a_stage_that_there_is_not(examine, assay, checkout):
     assert examine("--stage", "canary") == UNSEEN | {Check.CONFIGURATION_INVALID.code}
+    said = assay("doctor", "--root", checkout.root, "--stage", "canary", code=2)
+    assert "has no stage canary: there is prod" in said
 
 
 @pytest.fixture
@@ -217,6 +219,7 @@ def unproven(at):
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 PROVOKED_IN_STAGE = {
+    Check.TABLE_UNREADABLE: lambda _: boto3.client("dynamodb").delete_table(TableName=TABLE),
     Check.NO_POLICY: lambda at: at.out_of_force("policy"),
     Check.NO_REGISTER: lambda at: at.out_of_force("apps"),
     Check.NO_LIST: lambda at: at.out_of_force("google_status"),
@@ -268,6 +271,20 @@ def test_a_secret_that_was_never_made(stage, examine):
         SecretId=f"assay/prod/service/{COUNTING_KEY}", ForceDeleteWithoutRecovery=True
     )
     assert examine(*stage.options) == UNSEEN | {Check.SECRET_MISSING.code}
+
+
+def test_secrets_and_logs_are_looked_at_without_a_table(stage, examine):
+    named = stage.options[:2]
+    assert examine(*named) == UNSEEN
+    boto3.client("secretsmanager").delete_secret(SecretId=f"assay/prod/service/{COUNTING_KEY}")
+    boto3.client("logs").delete_retention_policy(logGroupName="/aws/lambda/assay-prod")
+    assert examine(*named) == UNSEEN | {Check.SECRET_MISSING.code, Check.LOG_RETENTION_OPEN.code}
+
+
+def test_a_stage_without_a_region_is_not_looked_at(examine, assay, checkout, no_region):  # noqa: ARG001 - for its effect
+    assert examine("--stage", "prod") == UNSEEN
+    said = assay("doctor", "--root", checkout.root, "--stage", "prod")
+    assert "secrets and log retention: no AWS region: set AWS_DEFAULT_REGION" in said
 
 
 def test_no_secret_is_read(stage, examine, assay):

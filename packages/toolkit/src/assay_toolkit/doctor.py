@@ -1,7 +1,7 @@
 """`assay doctor`: what is missing, and what was left open (docs/operations.md)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import boto3
 import click
 import httpx
 
-from assay_toolkit import documents_cli
+from assay_toolkit import aws_answers, documents_cli
 from assay_toolkit.doctor_findings import Check, Finding, Level
 from assay_toolkit.doctor_repository import Repository, observing_routes
 from assay_toolkit.doctor_stage import InForce, log_findings, secret_findings, service_findings
 from assay_toolkit.local.checkout import ROOT
 from chalicelib.aws.documents import Documents
 from chalicelib.aws.policy_cases import PolicyCases
+from chalicelib.model.apps import AppRegistration
 from chalicelib.model.outcome import Malfunction
 
 
@@ -27,7 +28,9 @@ from chalicelib.model.outcome import Malfunction
     help="The checkout with policies/ and .chalice/. Without it: the one that `assay` is installed from.",
 )
 @click.option(
-    "--stage", help="The stage of .chalice/config.json; with a table, its secrets and logs are looked at, too."
+    "--stage",
+    help="The stage of .chalice/config.json: its secrets and logs are looked at, too. The secrets that apps name: with "
+    "a table.",
 )
 @click.option("--url", help="The service's URL: its health, and the keys that it and its issuer publish.")
 @click.option("--issuer", help="The static endpoint's origin. Without it: the stage's.")
@@ -53,8 +56,8 @@ def doctor(
 ) -> None:
     """Say what is missing or left open, and what to do about it.
 
-    Without a table it looks at the checkout alone. It changes nothing, and reads no secret. Exit code: 0 nothing but
-    notes, 1 something is open, 2 something is broken.
+    Without a table and a stage it looks at the checkout alone. It changes nothing, and reads no secret. Exit code: 0
+    nothing but notes, 1 something is open, 2 something is broken.
     """
     repository = Repository(root)
     found = [*repository.findings([stage] if stage else []), *observing_routes(backends)]
@@ -76,19 +79,32 @@ def doctor(
 def _of_stage(
     repository: Repository, stage: str | None, documents: Documents | None, cases_of: PolicyCases | None
 ) -> Iterator[Finding]:
+    apps: Collection[AppRegistration] = ()
     if documents is None or cases_of is None:
-        yield Finding(Check.NOT_EXAMINED, "what is in force: no --table and --bucket")
-        return
-    in_force = InForce(documents, cases_of, repository, now=datetime.now(UTC))
-    try:
-        yield from in_force.findings()
-    except Malfunction as error:
-        yield Finding(Check.NOT_EXAMINED, f"what is in force: {error}")
+        yield Finding(Check.NOT_EXAMINED, "what is in force, and the secrets of its apps: no --table and --bucket")
+    else:
+        in_force = InForce(documents, cases_of, repository, now=datetime.now(UTC))
+        try:
+            yield from in_force.findings()
+        except Malfunction as error:
+            yield Finding(Check.TABLE_UNREADABLE, f"what is in force: {aws_answers.sentence(error)}")
+        # As far as it came: without a register there are no apps.
+        apps = in_force.register.values()
     if stage is None:
         yield Finding(Check.NOT_EXAMINED, "secrets and log retention: no --stage")
+    elif repository.environment(stage):
+        yield from _around(stage, apps)
+
+
+def _around(stage: str, apps: Collection[AppRegistration]) -> Iterator[Finding]:
+    try:
+        with aws_answers.making_clients():
+            secrets, logs = boto3.client("secretsmanager"), boto3.client("logs")
+    except click.ClickException as error:
+        yield Finding(Check.NOT_EXAMINED, f"secrets and log retention: {error.message}")
         return
-    yield from secret_findings(boto3.client("secretsmanager"), stage, in_force.register.values())
-    yield from log_findings(boto3.client("logs"), stage)
+    yield from secret_findings(secrets, stage, apps)
+    yield from log_findings(logs, stage)
 
 
 def _lines(found: list[Finding]) -> Iterator[str]:

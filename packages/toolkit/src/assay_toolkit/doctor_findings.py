@@ -75,6 +75,7 @@ class Check(Enum):
     )
 
     # what is in force
+    TABLE_UNREADABLE = ("table_unreadable", Level.OPEN, "See whether table, region and credentials are the stage's.")
     NO_POLICY = ("no_policy", Level.BROKEN, "Activate one with `assay policy activate`: phones are answered 503.")
     NO_REGISTER = ("no_register", Level.BROKEN, "Activate one with `assay app activate`: phones are answered 503.")
     POLICY_UNREADABLE = ("policy_unreadable", Level.BROKEN, "`assay policy rollback`: phones are answered 503.")

@@ -86,8 +86,9 @@ class Repository:
 
     def _configured(self, stages: Collection[str]) -> Iterator[Finding]:
         configured = self._stages()
+        there = f"there is {', '.join(sorted(configured))}" if configured else "there is none"
         for missing in sorted(set(stages) - configured.keys()):
-            yield Finding(Check.CONFIGURATION_INVALID, f".chalice/config.json has no stage {missing}")
+            yield Finding(Check.CONFIGURATION_INVALID, f".chalice/config.json has no stage {missing}: {there}")
         for stage, environment in configured.items():
             if not stages or stage in stages:
                 yield from _stage_findings(stage, environment)

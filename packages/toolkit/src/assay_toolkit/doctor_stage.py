@@ -182,7 +182,7 @@ def service_findings(client: httpx.Client, url: str, issuer: str | None, *, now:
     if health.status_code != httpx.codes.OK:
         yield Finding(Check.SERVICE_UNHEALTHY, f"{url}/v1/health answers {health.status_code}: {_components(health)}")
     if issuer is None:
-        yield Finding(Check.NOT_EXAMINED, "the published keys: no issuer is known; --stage names one")
+        yield Finding(Check.NOT_EXAMINED, "the published keys: no issuer is known; --issuer names it, or --stage")
         return
     try:
         answer = client.get(issuer + _JWKS, timeout=_PATIENCE)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Final
 
-from chalicelib.appraisal.advice import stricter
+from chalicelib.appraisal.advice import is_milder, stricter
 from chalicelib.appraisal.ar4si import NO_CLAIM
 from chalicelib.appraisal.claims import BESIDE, REGISTRY, STATEMENTS, ClaimValue, Evidence
 from chalicelib.appraisal.collect import collect_claims
@@ -176,20 +176,18 @@ def _verdict(
 
 
 def _advice_of(findings: Sequence[_Finding], tier: Tier, policy: Policy) -> Mapping[str, Advice]:
-    """That of the tier, unless every rule behind the tier has advice of its own at an action. Then theirs stands, and
-    what the rest would have been advised by itself: whatever is found beside it makes it no milder."""
-    behind = [finding.actions for finding in findings if finding.tier is tier]
-    of_tier = policy.advice[tier]
-    if not behind or not all(behind):
-        return of_tier
-    rest = [finding for finding in findings if finding.tier is not tier]
-    without = _advice_of(rest, Tier.worst([Tier.AFFIRMING, *(finding.tier for finding in rest)]), policy)
-    return {
-        action: reduce(stricter, [actions[action] for actions in behind], without[action])
-        if all(action in actions for actions in behind)
-        else standing
-        for action, standing in of_tier.items()
-    }
+    """That of the tier, where no rule has advice of its own. Otherwise each finding behind the tier is advised by
+    itself, and the strictest stands; what is less bad and asks for more has its say too."""
+    advice = {}
+    for action, of_tier in policy.advice[tier].items():
+        behind = [finding.actions.get(action, of_tier) for finding in findings if finding.tier is tier] or [of_tier]
+        standing = reduce(stricter, behind)
+        for finding in findings:
+            own = finding.actions.get(action, policy.advice[finding.tier][action])
+            if is_milder(standing, own):
+                standing = stricter(standing, own)
+        advice[action] = standing
+    return advice
 
 
 def _advice(of_tier: Mapping[str, Advice], failures: Sequence["_Failed"]) -> Mapping[str, Advice]:
@@ -240,7 +238,7 @@ def _apply(
     for rule, outcome in applied:
         vector = vector.lowered(outcome.component, outcome.value)
         record = AppliedRule(rule=rule.name, reason=outcome.reason, format=format_)
-        actions = rule.actions if outcome is rule.outcome else {}
+        actions = rule.actions if outcome == rule.outcome else {}
         findings.append(_Finding(outcome.reason, Tier.of_value(outcome.value), record, actions))
     return vector, findings
 

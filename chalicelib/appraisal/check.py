@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from chalicelib.appraisal.advice import is_milder
 from chalicelib.appraisal.budget import CONFIDENTIAL_SIZE, largest_confidential_part
 from chalicelib.appraisal.claims import NOT_REQUIRED, Claim, ClaimValue, Evidence, Kind, Revocation
 from chalicelib.appraisal.conditions import Answer, ClaimTest
@@ -40,7 +41,21 @@ def check_whole(root: Node, policy: Policy) -> None:
         _check_detections(rule, root.member("rules").item(index))
     for index, affirmation in enumerate(policy.affirmations):
         _check_affirmed(policy, affirmation, root.member("affirms").item(index).member("when"))
+    _check_acrs(root, policy)
     _check_size(root, policy)
+
+
+def _check_acrs(root: Node, policy: Policy) -> None:
+    """Where two rules meet and both step up, one `acr` stands: nobody can say which of two is the stronger one."""
+    given = [outcome.actions for outcome in policy.failures.values()]
+    for index, rule in enumerate(policy.rules):
+        for action, advice in rule.actions.items():
+            others = {actions[action].acr for actions in given if action in actions}
+            if advice.acr and others - {None, advice.acr}:
+                root.member("rules").item(index).member("actions").member(action).refuse(
+                    f"steps up with `acr` {advice.acr}, and other `actions` with another one for {action}"
+                )
+        given.append(rule.actions)
 
 
 def _check_evidence(root: Node, policy: Policy) -> None:
@@ -104,7 +119,8 @@ def _check_affirmed(policy: Policy, affirmation: Affirmation, node: Node) -> Non
                 continue
             # The register decides on it and no phone; then none does no harm where a detection gets worse than that.
             if value == NOT_REQUIRED and all(
-                _tier(rule.outcome.value).severity > Tier.NONE.severity for rule in explaining
+                _tier(rule.outcome.value).severity > Tier.NONE.severity and not _is_milder_than_none(rule, policy)
+                for rule in explaining
             ):
                 continue
             if not any(_holds(rule.when.tests[0], value) for rule in explaining):
@@ -112,6 +128,10 @@ def _check_affirmed(policy: Policy, affirmation: Affirmation, node: Node) -> Non
                     f"is affirmed, and where it is {_said(value)} no rule says what follows: {_named(explaining)} does "
                     "not apply, and the tier would be none"
                 )
+
+
+def _is_milder_than_none(rule: Rule, policy: Policy) -> bool:
+    return any(is_milder(given, policy.advice[Tier.NONE][action]) for action, given in rule.actions.items())
 
 
 def _witnesses(claim: Claim, tests: list[ClaimTest]) -> Iterator[ClaimValue]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib.appraisal.advice import is_milder
-from chalicelib.appraisal.load_advice import load_one_advice
+from chalicelib.appraisal.load_advice import load_one_advice, refuse_other_acr
 from chalicelib.appraisal.policy import Outcome
 from chalicelib.endorsements.document import Node
 from chalicelib.model.trust import Tier
@@ -20,7 +20,7 @@ def load_actions(
     """
     floors = {Tier.WARNING: "medium gets"}
     if absent is not None and absent != outcome:
-        floors[Tier.of_value(absent.value)] = "a phone gets where the claim is absent"
+        floors.setdefault(Tier.of_value(absent.value), "a phone gets where the claim is absent")
     found = {}
     actions = advice[Tier.AFFIRMING]
     for action, item in node.entries(most=len(actions)).items():
@@ -32,5 +32,6 @@ def load_actions(
                     f"advises {given.decision.value}, which is milder than {advice[tier][action].decision.value}, "
                     f"what {whose}"
                 )
+        refuse_other_acr(item, given, advice, action)
         found[action] = given
     return found

@@ -1,6 +1,7 @@
 """Advice: for each action and each tier, what a backend should do."""
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -16,6 +17,8 @@ TIERS: Final = {
     "low": Tier.CONTRAINDICATED,
     "none": Tier.NONE,
 }
+PEOPLE: Final = {tier: name for name, tier in TIERS.items()}
+
 _ACTION: Final = re.compile(r"\*|[a-z0-9][a-z0-9._-]{0,31}")
 _ACR: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
 _MOST_ACTIONS: Final = 8
@@ -69,6 +72,19 @@ def load_one_advice(node: Node) -> Advice:
         else None,
         delay_seconds=_delay(members["delay"]) if "delay" in members else None,
     )
+
+
+def refuse_other_acr(node: Node, given: Advice, advice: Mapping[Tier, Mapping[str, Advice]], action: str) -> None:
+    """Where two pieces of advice meet and both step up, one `acr` stands."""
+    if given.decision is not Decision.STEP_UP:
+        return
+    for tier, by_action in advice.items():
+        standing = by_action.get(action, by_action[DEFAULT_ACTION])
+        if standing.decision is Decision.STEP_UP and standing.acr != given.acr:
+            node.refuse(
+                f"steps up with `acr` {given.acr}, and `advice` for {PEOPLE[tier]} with {standing.acr}: nobody can say "
+                "which is the stronger one"
+            )
 
 
 def _obligations(node: Node) -> tuple[Obligation, ...]:

@@ -1,15 +1,15 @@
 """`failures`: for each platform, what it means that something could not be had or checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.appraisal.advice import DEFAULT_ACTION, is_milder
+from chalicelib.appraisal.advice import is_milder
 from chalicelib.appraisal.failures import OF_PLATFORM, OF_VENDORS, Failure, FailureOutcome, FailureOutcomes
-from chalicelib.appraisal.load_advice import TIERS, load_one_advice
+from chalicelib.appraisal.load_advice import PEOPLE, TIERS, load_one_advice, refuse_other_acr
 from chalicelib.endorsements.document import Node
 from chalicelib.model.reasons import AppraisalReason
 from chalicelib.model.trust import Tier
-from chalicelib.model.verdict import Advice, Decision
+from chalicelib.model.verdict import Advice
 
 # Unattested enrolments of one app in a day; more than the phones that a large bank has in a country.
 _MOST_DAILY: Final = 1_000_000
@@ -17,7 +17,6 @@ _MOST_DAILY: Final = 1_000_000
 _EARLIEST_HOURS: Final = 168
 
 _REASONS: Final = {reason.value: reason for reason in AppraisalReason}
-_PEOPLE: Final = {tier: name for name, tier in TIERS.items()}
 
 
 def load_failures(node: Node | None, advice: Mapping[Tier, Mapping[str, Advice]]) -> FailureOutcomes:
@@ -73,23 +72,8 @@ def _actions(node: Node, tier: Tier, advice: Mapping[Tier, Mapping[str, Advice]]
         if is_milder(given, of_tier[action]):
             item.refuse(
                 f"advises {given.decision.value}, which is milder than {of_tier[action].decision.value} for "
-                f"{_PEOPLE[tier]}, and the stricter one would win; say something stricter, or leave it out"
+                f"{PEOPLE[tier]}, and the stricter one would win; say something stricter, or leave it out"
             )
-        for other, acr in _other_acrs(given, advice, action):
-            item.refuse(
-                f"steps up with `acr` {given.acr}, and `advice` for {_PEOPLE[other]} with {acr}: nobody can say which "
-                "is the stronger one"
-            )
+        refuse_other_acr(item, given, advice, action)
         found[action] = given
     return found
-
-
-def _other_acrs(
-    given: Advice, advice: Mapping[Tier, Mapping[str, Advice]], action: str
-) -> Iterator[tuple[Tier, str | None]]:
-    if given.decision is not Decision.STEP_UP:
-        return
-    for tier, by_action in advice.items():
-        standing = by_action.get(action, by_action[DEFAULT_ACTION])
-        if standing.decision is Decision.STEP_UP and standing.acr != given.acr:
-            yield tier, standing.acr

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chalicelib.appraisal import PolicyInvalid, appraise, load_policy
@@ -74,6 +74,22 @@ def test_what_is_less_bad_and_was_found_beside_it_is_advised_too(with_actions, j
     assert beside.advice["login"] == Advice(decision=Decision.STEP_UP, acr="phr", obligations=(Obligation.NOTIFY,))
 
 
+def test_a_stricter_one_is_not_lost_to_something_as_bad(with_actions, judged):
+    changed = with_actions(rasp_developer_mode={"login": {"decision": "deny"}})
+    adb = {"environment.adb": CheckState.DETECTED}
+    for beside in (adb, ROOTED, EMULATOR):
+        assert judged(changed, DEVELOPER | beside).advice["login"].decision is Decision.DENY
+
+
+def test_an_outcome_for_absence_that_is_the_rules_own_has_the_rules_advice(baseline_document, judged):
+    document = json.loads(baseline_document)
+    [rule] = [rule for rule in document["rules"] if rule["rule"] == "rasp-root"]
+    rule |= {"absent": {"to": rule["to"]}, "actions": {"login": STEP_UP}}
+    policy = load_policy(rfc8785.dumps(document))
+    for state in (CheckState.DETECTED, CheckState.NOT_RUN):
+        assert judged(policy, {"environment.root": state}).advice["login"].decision is Decision.STEP_UP
+
+
 def test_a_check_that_did_not_run_gets_its_tiers_advice(with_actions, baseline, judged):
     changed = with_actions(rasp_virtual_environment={"login": STEP_UP})
     unseen = {"environment.virtual_environment": CheckState.NOT_RUN}
@@ -87,31 +103,61 @@ def test_a_check_that_did_not_run_gets_its_tiers_advice(with_actions, baseline, 
         ({"pay": STEP_UP}, "action that has `advice`"),
         ({}, "empty"),
         ({"login": {"decision": "step_up"}}, "`acr`"),
+        ({"transfer": {"decision": "step_up", "acr": "pwd"}}, "nobody can say which is the stronger one"),
         ([], ""),
     ],
 )
 def test_broken_ones_are_refused_with_their_place(baseline_document, actions, complaint):
     document = json.loads(baseline_document)
-    document["rules"][0]["actions"] = actions
+    index = [rule["rule"] for rule in document["rules"]].index("rasp-virtual-environment")
+    document["rules"][index]["actions"] = actions
     with pytest.raises(PolicyInvalid) as refused:
         load_policy(rfc8785.dumps(document))
-    assert refused.value.path.startswith("$.rules[0].actions")
+    assert refused.value.path.startswith(f"$.rules[{index}].actions")
     assert complaint in refused.value.sentence
 
 
+def test_rules_ask_for_one_acr(baseline_document):
+    document = json.loads(baseline_document)
+    for tier in ("medium", "low", "none"):
+        document["advice"]["login"][tier] = {"decision": "deny"}
+    for rule in document["rules"]:
+        if acr := {"rasp-root": "phr", "rasp-hooking": "pwd"}.get(rule["rule"]):
+            rule["actions"] = {"login": {"decision": "deny"}, "search": {"decision": "step_up", "acr": acr}}
+    document["advice"]["search"]["none"] = document["advice"]["search"]["low"]
+    with pytest.raises(PolicyInvalid, match="with another one for search"):
+        load_policy(rfc8785.dumps(document))
+
+
+def test_a_detection_is_advised_no_more_mildly_than_a_check_that_was_not_required(baseline_document):
+    document = json.loads(baseline_document)
+    document["advice"]["login"]["none"] = document["advice"]["login"]["low"] = {"decision": "deny"}
+    [rule] = [rule for rule in document["rules"] if rule["rule"] == "rasp-root"]
+    rule["actions"] = {"login": STEP_UP}
+    with pytest.raises(PolicyInvalid, match="not_required"):
+        load_policy(rfc8785.dumps(document))
+
+
+CHECKED = [
+    *("environment.virtual_environment", "environment.root", "environment.developer_mode", "environment.adb"),
+    *("code.hooking", "code.tracing"),
+]
 ADVICE = st.sampled_from([STEP_UP, {"decision": "deny"}, {"decision": "deny", "obligations": ["investigate"]}])
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["rasp_virtual_environment", "rasp_root", "rasp_developer_mode", "rasp_hooking"]),
+        st.sampled_from(["rasp_virtual_environment", "rasp_root", "rasp_developer_mode", "rasp_adb", "rasp_hooking"]),
         st.dictionaries(st.sampled_from(["login", "transfer", "*"]), ADVICE, min_size=1),
     ),
-    st.sets(st.sampled_from(["environment.virtual_environment", "environment.root", "environment.developer_mode"])),
-    st.sampled_from(["environment.virtual_environment", "environment.root", "code.hooking", "code.tracing"]),
+    st.sets(st.sampled_from(CHECKED)),
+    st.sampled_from(CHECKED),
 )
 def test_one_more_detection_is_never_advised_more_mildly(with_actions, judged, actions, found, more):
-    policy = with_actions(**actions)
+    try:
+        policy = with_actions(**actions)
+    except PolicyInvalid:
+        assume(False)
     before = judged(policy, dict.fromkeys(found, CheckState.DETECTED))
     after = judged(policy, dict.fromkeys({*found, more}, CheckState.DETECTED))
     assert all(

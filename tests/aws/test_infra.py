@@ -1,4 +1,4 @@
-"""What the templates promise, and that the function's policy and the code fit them."""
+"""What the templates promise, and how wide the functions' policies are; whether they are wide enough: test_rights.py."""
 
 import json
 import re

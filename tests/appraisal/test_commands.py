@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 from jsonschema import Draft202012Validator
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from assay_toolkit.cli import main
 from assay_toolkit.endorsements import compile_trust_anchors
@@ -214,7 +215,9 @@ def test_a_revocation_list_is_published_as_it_was_fetched_and_put_in_force(assay
     assert digests(documents) == {"google_status": digest}
     # Unchanged on the next day, it may be put in force again: its age counts from then.
     again = ("--author", "ana", "--reason", "today's", "--instead-of", digest)
-    assert assay("endorsements", "activate", digest, *again) == f"in force: {digest}, instead of {digest}\n"
+    assert assay("endorsements", "activate", digest, *again).startswith(
+        f"in force: {digest}, as before: nothing changes but its age"
+    )
     assert len(documents.history(kind="google_status")) == 2
 
 
@@ -346,6 +349,20 @@ def test_what_is_in_force_is_shown_with_age_entries_and_provenance(assay, docume
     assert "https://www.apple.com/" in shown[8]
     built_in = [line for line in shown if line.endswith(", built in")]
     assert [line.split(":")[0].strip() for line in built_in] == ["android_key", "android_key", "app_attest_receipt"]
+
+
+def test_of_the_history_no_more_than_a_line_is_read(assay, documents, monkeypatch):
+    """A line is added whenever a list changes: there are thousands in a year."""
+    expected = None
+    for number in range(3):
+        body = json.dumps({"entries": {f"{number + 1:x}": {"status": "REVOKED"}}}).encode()
+        listed = documents.put(kind="google_status", body=body)
+        documents.activate(
+            kind="google_status", digest=listed, expected=expected, author=f"author-{number}", reason="a test"
+        )
+        expected = listed
+    monkeypatch.setattr(DynamoHandler, "query", lambda _: pytest.fail("the history was read"))
+    assert "by author-2: a test" in assay("endorsements", "show")
 
 
 def test_what_does_not_parse_is_shown_as_such(assay, documents):

@@ -49,6 +49,13 @@ class DocumentUnknown(ValueError):  # noqa: N818 - it says what the document is,
     """No document of this kind has this digest."""
 
 
+class DocumentMissing(Malfunction):
+    """No document has this digest. For the service that is a broken store: it asks for what is in force alone."""
+
+    def __init__(self) -> None:
+        super().__init__(MalfunctionReason.STORE_UNAVAILABLE, "read: no such document")
+
+
 class _Closed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     pass
 
@@ -122,7 +129,7 @@ class Documents:
                 TableName=self._table, Key=to_item({"id": _document(digest), "revision": 0}), ConsistentRead=True
             )
         if not (item := answer.get("Item")):
-            raise Malfunction(MalfunctionReason.STORE_UNAVAILABLE, "read: no such document")
+            raise DocumentMissing
         stored: _Document = from_item(item, _Document, of="document")
         if stored.size_in_s3 is not None:
             return self._bodies.read(digest, size=stored.size_in_s3)

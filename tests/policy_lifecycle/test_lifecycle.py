@@ -154,7 +154,8 @@ def test_a_rollback_of_what_a_colleague_rolled_back_meanwhile_changes_nothing(as
     one, two, three_ = three
     assay("policy", "rollback", *BY, "--instead-of", three_)
     said = assay("policy", "rollback", *BY, "--instead-of", three_, code=1)
-    assert "another document is in force" in said
+    last = json.loads(assay("policy", "history", "--json"))[-1]
+    assert f"another document is in force: {two}, by ana since {last['activated_at']}" in said
     assert in_force() == two
     assert one != two
 
@@ -228,3 +229,30 @@ def test_apps_and_lists_go_back_too(assay, documents, in_force, tmp_path):
     assert documents.active()["google_status"].fetched_at.isoformat() == "2026-01-01T00:00:00+00:00"
     assert in_force("google_status") == digests[0]
     assert "no document of trust anchors" in assay("endorsements", "anchors", "rollback", *BY, code=1)
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_digest_is_taken_with_the_name_that_is_printed_before_it(assay, in_force, three):
+    one, two, three_ = three
+    named = (f"one@{one}", *BY, "--instead-of", f"three@{three_}")
+    assert assay("policy", "activate", *named) == f"in force: {one}, instead of {three_}\n"
+    assay("policy", "rollback", "--to", f"two@{two}", *BY)
+    assert in_force() == two
+
+
+@pytest.mark.usefixtures("documents")
+def test_what_is_no_digest_or_of_no_document(assay):
+    for given in (("baseline",), (f"@{'a' * 64}",), ("a" * 64, "--instead-of", "nothing")):
+        assert "is no digest" in assay("policy", "activate", *given, *BY, code=2)
+    said = assay("policy", "activate", "a" * 64, *BY, code=1)
+    assert said == "Error: no policy of this digest is stored: `publish` it first\n"
+
+
+@pytest.mark.usefixtures("documents")
+def test_activating_what_is_in_force_says_that_it_is(assay, in_force, three):
+    *_, last = three
+    before = len(json.loads(assay("policy", "history", "--json")))
+    said = assay("policy", "activate", last, *BY)
+    assert said == f"in force: {last}, as before: nothing changes but the history\n"
+    assert in_force() == last
+    assert len(json.loads(assay("policy", "history", "--json"))) == before + 1

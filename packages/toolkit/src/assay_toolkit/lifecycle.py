@@ -9,9 +9,10 @@ from typing import Final
 import click
 
 from assay_toolkit.documents_cli import case_store_options, explained, store_options
-from chalicelib.aws.documents import Activation, Documents, DocumentUnknown
+from chalicelib.aws.documents import Activation, DocumentMissing, Documents, DocumentUnknown
 from chalicelib.aws.policy_cases import PolicyCases
 from chalicelib.model.outcome import Malfunction
+from chalicelib.service.ports import ActivationConflict
 
 # What has to hold of a stored document before it is put in force, beside that it loads: the digest of what shows it.
 # Raises `click.ClickException`.
@@ -21,6 +22,8 @@ Name = Callable[[bytes], str]
 
 _NOTHING: Final = "none"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+# As the commands print it; a policy's has its name before it.
+_NAMED_DIGEST: Final = re.compile(r"(?:[^@\s]{1,64}@)?([0-9a-f]{64})")
 _REVISION: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
@@ -68,6 +71,8 @@ class _Moves:
     ) -> None:
         try:
             self._check(documents.read(digest))
+        except DocumentMissing as error:
+            raise click.ClickException(f"no {self.noun} of this digest is stored: `publish` it first") from error
         except ValueError as error:
             raise click.ClickException(f"not activated, the document does not load: {error}") from error
         shown_by = self._proof(documents, cases_of, digest) if self._proof else None
@@ -84,13 +89,15 @@ class _Moves:
             )
         except DocumentUnknown:
             raise
+        except ActivationConflict as error:
+            raise click.ClickException(f"not activated: {_standing(documents, self.kind)}") from error
         except ValueError as error:
             raise click.ClickException(f"not activated: {error}") from error
 
 
 def _activate(moves: _Moves, *, fetched: bool) -> click.Command:
     @click.command("activate", help=f"Put a stored {moves.noun} in force.")
-    @click.argument("digest")
+    @click.argument("digest", metavar="DIGEST", callback=_digest)
     @_author_and_reason
     @_instead_of(moves.noun)
     @case_store_options
@@ -115,7 +122,12 @@ def _activate(moves: _Moves, *, fetched: bool) -> click.Command:
                 reason=reason,
                 fetched_at=None if fetched_at is None else fetched_at.replace(tzinfo=UTC),
             )
-        click.echo(f"in force: {digest}" + (f", instead of {expected}" if expected else ", the first one"))
+        if digest == expected:
+            click.echo(
+                f"in force: {digest}, as before: nothing changes but {'its age and ' if fetched else ''}the history"
+            )
+        else:
+            click.echo(f"in force: {digest}" + (f", instead of {expected}" if expected else ", the first one"))
 
     if fetched:
         click.option(
@@ -134,7 +146,12 @@ def _rollback(moves: _Moves, *, fetched: bool) -> click.Command:
         help=f"Go back to the {moves.noun} before the one in force, or to another that was in force once. "
         "A second rollback goes back further still.",
     )
-    @click.option("--to", metavar="DIGEST|REVISION", help=f"The {moves.noun} to go back to, as `history` lists them.")
+    @click.option(
+        "--to",
+        metavar="DIGEST|REVISION",
+        callback=_bare,
+        help=f"The {moves.noun} to go back to, as `history` lists them.",
+    )
     @_author_and_reason
     @_instead_of(moves.noun)
     @case_store_options
@@ -198,10 +215,34 @@ def _instead_of(noun: str) -> Callable[[Callable[..., None]], Callable[..., None
     return click.option(
         "--instead-of",
         metavar="DIGEST|none",
+        callback=_digest,
         help=f"The {noun} that you looked at and mean to replace; `{_NOTHING}` for the first one. Where another is in "
         "force by now, nothing happens. Without this option whatever is in force is replaced, also what a colleague "
         "activated a minute ago.",
     )
+
+
+def _bare(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Without the name that `history` prints before a digest."""
+    matched = _NAMED_DIGEST.fullmatch(value or "")
+    return matched[1] if matched else value
+
+
+def _digest(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    bare = _bare(context, parameter, value)
+    optional = isinstance(parameter, click.Option)
+    if (optional and bare in (None, _NOTHING)) or _DIGEST.fullmatch(bare or ""):
+        return bare
+    raise click.BadParameter("is no digest: 64 hex digits, perhaps with `<name>@` before them")
+
+
+def _standing(documents: Documents, kind: str) -> str:
+    """Which document is in force against expectation, and who to ask about it."""
+    lines = documents.history(kind=kind)
+    if not lines:
+        return "nothing is in force yet; `--instead-of none` says so"
+    last = lines[-1]
+    return f"another document is in force: {last.digest}, by {last.author} since {_time(last.activated_at)}"
 
 
 def _to_be_replaced(documents: Documents, kind: str, instead_of: str | None) -> str | None:

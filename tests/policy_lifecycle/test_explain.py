@@ -197,6 +197,7 @@ def test_one_of_many_lines(assay, tmp_path):
     said = assay("explain", file, "--reference", other["reference"])
     assert said.count("Reference ") == 1
     assert "app_attest_counter" in said
+    assert said == assay("explain", file, "--reference", f"URN:UUID:{other['reference'].upper()}")
     assert "no record has the reference" in assay("explain", file, "--reference", "x", code=1)
 
 

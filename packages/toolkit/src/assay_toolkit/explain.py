@@ -21,13 +21,17 @@ from chalicelib.model.reasons import AppraisalReason
 
 _STDIN: Final = "-"
 _LONGEST: Final = 1 << 22  # characters of records; a line has some thousand
+_URN: Final = "urn:uuid:"  # RFC 9562 section 4; before the UUID in what the phone is answered
 _BASELINE: Final = Path(ROOT, "policies", "baseline.yaml")
 
 
 @click.command()
 @click.argument("subject", metavar="CODE|FILE|-", required=False)
 @click.option("--all", "everything", is_flag=True, help="Print every code, as Markdown.")
-@click.option("--reference", help="Of several records, the one that a phone shows this reference of.")
+@click.option(
+    "--reference",
+    help="Of several records, the one of this reference; `urn:uuid:…` as the phone shows it is fine, too.",
+)
 @click.option(
     "--policy",
     "policy_file",
@@ -111,7 +115,8 @@ def _explain_records(subject: str, reference: str | None, file: Path | None, doc
         records = read_records(_text(subject))
     except RecordInvalid as error:
         raise click.ClickException(f"{subject}: {error}") from error
-    chosen = [record for record in records if reference in (None, record.reference)]
+    wanted = None if reference is None else reference.lower().removeprefix(_URN)
+    chosen = [record for record in records if wanted in (None, record.reference.lower())]
     if not chosen:
         raise click.ClickException(f"{subject}: no record has the reference {reference}")
     in_force = documents.active().get(KIND) if documents else None

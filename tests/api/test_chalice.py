@@ -69,7 +69,8 @@ def test_the_scheduled_handler_publishes(stack):
 
 def test_the_scheduled_handler_refreshes_the_list(stack, records):
     """By the stand-in of Google's server, which lists nothing until it is told to."""
-    stack.vendors.status_list = b'{"entries":{"c0ffee":{"status":"REVOKED"}}}'
+    listed = {f"{serial:x}": {"status": "REVOKED"} for serial in range(0xC0FFEE, 0xC0FFEE + 100)}
+    stack.vendors.status_list = json.dumps({"entries": listed}).encode()
     with Client(stack.app) as client:
         event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
         client.lambda_.invoke("refresh_endorsements", event)

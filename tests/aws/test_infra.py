@@ -1,4 +1,4 @@
-"""What the templates promise, and that no policy is wider than it says here; that none is too narrow: test_rights.py."""
+"""What the templates promise, and that policies are no wider than it says here; nor too narrow: test_rights.py."""
 
 import json
 import re

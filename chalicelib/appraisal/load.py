@@ -1,6 +1,7 @@
 """From a policy document to a `Policy`: every member is known, every name exists, and nothing means no."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -166,6 +167,9 @@ def _condition(node: Node) -> tuple[Evidence, Condition]:
 
 def _test(claim: Claim, node: Node) -> ClaimTest:
     fitting = {name: operator for name, operator in _OPERATORS.items() if operator in OPERATORS[claim.kind]}
+    if isinstance(node.value, str | int):
+        written = node.value if isinstance(node.value, str) else json.dumps(node.value)
+        node.refuse(f"wants an operator, such as `{{{Operator.EQUALS.value}: {written[:80]}}}`")
     entries = node.entries(most=len(_OPERATORS))
     if len(entries) > 1:
         node.refuse("wants exactly one operator; a second test on the same claim belongs into a rule of its own")

@@ -95,7 +95,8 @@ class Node:
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             self.refuse(f"wants a whole number, not {_kind(self.value)}")
         if not lowest <= self.value <= highest:
-            self.refuse(f"is {self.value}; it must be between {lowest} and {highest}")
+            meant = f"{lowest}" if lowest == highest else f"between {lowest} and {highest}"
+            self.refuse(f"is {self.value}; it must be {meant}")
         return self.value
 
     def boolean(self) -> bool:

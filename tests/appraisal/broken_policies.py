@@ -247,7 +247,7 @@ BROKEN = (
         "a value without an operator",
         PACKAGE,
         "when: {android.package_registered: false}",
-        "wants an object with members, not true or false",
+        "wants an operator, such as `{equals: false}`",
     ),
     swapped("a sentence for a condition", PACKAGE, "when: android.package_registered == false", "wants an object"),
     swapped(
@@ -532,7 +532,7 @@ BROKEN = (
     ),
     # --- bounds
     swapped("a name of a paragraph", "name: small", "name: " + "long-" * 10 + "name", "1 to 32"),
-    swapped("a version of next year", "version: 1\n", "version: 2\n", "between 1 and 1", line="version: 2"),
+    swapped("a version of next year", "version: 1\n", "version: 2\n", "it must be 1", line="version: 2"),
     swapped("a list that may be a century old", "oldest_list_hours: 168", "oldest_list_hours: 876000", "between 1 and"),
     swapped(
         "an old verdict that stands in for ever",

@@ -123,7 +123,9 @@ def test_what_is_no_yaml_text_is_refused(tmp_path, content):
 
 
 def test_a_file_that_is_not_there(assay, tmp_path):
-    assert "No such file" in assay("policy", "lint", tmp_path / "nowhere.yaml", code=1)
+    said = assay("policy", "lint", tmp_path / "nowhere.yaml", BASELINE, tmp_path / "nor-here.yaml", code=1)
+    assert said.count("No such file") == 2
+    assert f"{BASELINE}: baseline@" in said  # one that is broken hides no other
 
 
 def test_yes_and_no_are_not_quietly_turned_into_names(written):

@@ -130,7 +130,7 @@ AT_PAYMENTS = f'{AT_BANK}.audiences["{PAYMENTS}"]'
 
 BROKEN = {
     "no apps": (lambda draft: draft.update(apps={}), "$.apps", "is empty"),
-    "a version of the future": (lambda draft: draft.update(version=2), "$.version", "between"),
+    "a version of the future": (lambda draft: draft.update(version=2), "$.version", "it must be 1"),
     "an unknown member": (bank(audience={}), f"{AT_BANK}.audience", "did you mean `audiences`?"),
     "an app id in upper case": (
         lambda draft: draft.update(apps={"Bank": draft["apps"]["demo-bank"]}), "$.apps.Bank", "an app id"

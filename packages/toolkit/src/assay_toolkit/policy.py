@@ -72,8 +72,15 @@ def policy() -> None:
 @click.argument("files", nargs=-1, required=True, type=_File)
 def lint(files: tuple[Path, ...]) -> None:
     """Check policies, and name the digest of each."""
+    invalid = False
     for file in files:
-        click.echo(f"{file}: {load_policy(compile_policy(file)).id}")
+        try:
+            click.echo(f"{file}: {load_policy(compile_policy(file)).id}")
+        except click.ClickException as error:
+            error.show()
+            invalid = True
+    if invalid:
+        raise SystemExit(1)
 
 
 @policy.command()

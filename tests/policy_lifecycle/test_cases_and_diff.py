@@ -26,8 +26,9 @@ def test_a_case_that_does_not_hold_is_named_with_everything_that_differs(assay, 
         "    advice: {login: allow, teleport: allow}\n"
     )
     said = assay("policy", "test", variant("any"), "--cases", cases, code=1)
+    line = cases.read_text(encoding="utf-8").splitlines().index("  - case: wishful") + 1
     assert said.splitlines()[:6] == [
-        "android: wishful",
+        f"{cases}:{line}: wishful",
         "  tier: expected high, and it is low",
         "  reasons: expected not_confirmed, and they are android_bootloader_unlocked",
         "  vector: android_key configuration: expected 3, and it is 96",

@@ -11,7 +11,15 @@ import click
 
 from assay_toolkit import documents_cli, policy_words
 from assay_toolkit.lifecycle import add_lifecycle
-from assay_toolkit.policy_cases import CaseFile, CaseResult, cases_about, compile_cases, load_cases, run_cases
+from assay_toolkit.policy_cases import (
+    CaseFile,
+    CaseResult,
+    case_places,
+    cases_about,
+    compile_cases,
+    load_cases,
+    run_cases,
+)
 from assay_toolkit.policy_coverage import coverage
 from assay_toolkit.policy_diff import changed_verdicts, differences, united
 from assay_toolkit.policy_schema import policy_schema, rendered
@@ -90,10 +98,12 @@ def lint(files: tuple[Path, ...]) -> None:
 def test(file: Path, given: tuple[Path, ...], *, complete: bool) -> None:
     """Judge every case by a policy, and print what differs and what no case reaches."""
     document = compile_policy(file)
-    results = run_cases(load_cases(_compiled_cases(file, given)), document)
+    paths = _cases_for(file, given)
+    results = run_cases(load_cases(compile_cases(paths)), document)
     failed = [result for result in results if result.differs]
+    places = case_places(paths) if failed else {}
     for result in failed:
-        for line in _failure(result):
+        for line in _failure(result, place=places[result.file, result.case.name]):
             click.echo(line)
     click.echo(f"{len(results)} cases, {len(failed)} with another verdict than expected")
     found = coverage(load_policy(document), results)
@@ -200,15 +210,20 @@ def _require(results: Sequence[CaseResult], refused: str) -> None:
         )
 
 
-def _failure(result: CaseResult) -> list[str]:
-    return [f"{result.file}: {result.case.name}", *(f"  {said}" for said in result.differs)]
+def _failure(result: CaseResult, *, place: str | None = None) -> list[str]:
+    """`place`: where the case stands, for those who have its file; without it, the file's name."""
+    return [f"{place or result.file}: {result.case.name}", *(f"  {said}" for said in result.differs)]
 
 
 def _compiled_cases(file: Path, given: tuple[Path, ...]) -> bytes:
+    return compile_cases(_cases_for(file, given))
+
+
+def _cases_for(file: Path, given: tuple[Path, ...]) -> list[Path]:
     paths = _case_files(given) if given else cases_about(file)
     if not paths:
         raise click.ClickException(f"no cases are about {file}: name some with --cases")
-    return compile_cases(paths)
+    return paths
 
 
 def _case_files(given: tuple[Path, ...]) -> list[Path]:

@@ -152,6 +152,16 @@ def cases_about(policy_file: Path) -> list[Path]:
     return found
 
 
+def case_places(paths: Iterable[Path]) -> dict[tuple[str, str], str]:
+    """`<file>:<line>` of every case, by the names of its file and itself. The files compile."""
+    return {
+        (path.stem, case.name): f"{path}:{source.line(f'$.cases[{index}]')}"
+        for path in paths
+        for source in [Source(path)]
+        for index, case in enumerate(_file(path.stem, source.root).cases)
+    }
+
+
 def _members(source: Source) -> dict[str, object]:
     value = source.root.value
     return value if isinstance(value, dict) else {}

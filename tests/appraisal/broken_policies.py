@@ -130,6 +130,10 @@ BROKEN = (
     swapped("an open bracket", "names: [frida-agent]", "names: [frida-agent", "is not YAML", line="revocation:"),
     swapped("a colon too many", "name: small", "name: small: and good", "is not YAML"),
     swapped("an indentation that fits nothing", "    reason: rasp_hooking", "   reason: rasp_hooking", "is not YAML"),
+    swapped("no character", "name: small", 'name: "\\U00110000"', "escapes a character that does not exist"),
+    swapped(
+        "no number of a character", "name: small", 'name: "\\UFFFFFFFF"', "escapes a character that does not exist"
+    ),
     swapped("an anchor", "name: small", "name: &n small", "has an anchor"),
     swapped("an alias of nothing", "name: small", "name: *n", "uses an alias"),
     swapped("a merge key", "  oldest_list_hours: 168", "  <<: {oldest_list_hours: 168}", "merges another mapping"),

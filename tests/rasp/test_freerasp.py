@@ -65,7 +65,11 @@ SPELLED = [(check, name) for check, _, names in THREATS for name in names.split(
 CODED = [(check, code) for check, code, _ in THREATS if code is not None]
 
 
-@pytest.mark.parametrize(("check", "callback"), SPELLED + CODED)
+# What bridges between languages make of names and codes.
+BENT = [(check, name.lower()) for check, name in SPELLED] + [(check, str(code)) for check, code in CODED]
+
+
+@pytest.mark.parametrize(("check", "callback"), SPELLED + CODED + BENT)
 @pytest.mark.parametrize("platform", ["android", "ios"])
 def test_a_callback_is_its_check(verify, schema, check, callback, platform):
     submitted = report([callback], platform=platform, checks_finished=False)

@@ -176,7 +176,7 @@ def read(document: Document) -> VerifiedRaspReport:
     packages = () if report.malware is UNSET else tuple(report.malware)
     checks = dict.fromkeys(_silent(report), CheckState.CLEAR)
     unknown = []
-    for callback in report.callbacks:
+    for callback in map(_as_code, report.callbacks):
         threat = _BY_CODE.get(callback) if isinstance(callback, int) else _BY_NAME.get(_key(callback))
         if threat is not None:
             checks[threat.check] = CheckState.DETECTED
@@ -215,9 +215,14 @@ def _version(text: str) -> _Version:
     return tuple(int(part) for part in found[0].split(".")) if found else _AT_ONCE
 
 
+def _as_code(callback: str | int) -> str | int:
+    """A code is one, also where a bridge between languages made a text of it."""
+    return int(callback) if isinstance(callback, str) and callback.isascii() and callback.isdigit() else callback
+
+
 def _key(name: str) -> str:
     """`onRootDetected` is what Android's SDK calls what another plugin calls `onRoot`, `root` or `Root`."""
-    return name.removeprefix("on").removesuffix("Detected").casefold()
+    return name.casefold().removeprefix("on").removesuffix("detected")
 
 
 def _is_ignored(callback: str | int) -> bool:

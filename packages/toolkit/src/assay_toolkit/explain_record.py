@@ -76,7 +76,7 @@ def read_records(text: str) -> list[Record]:
     RecordInvalid where there is none."""
     try:
         found = [json.loads(text)]
-    except ValueError:
+    except (ValueError, RecursionError):
         found = [value for line in text.splitlines() if (value := _value(line)) is not None]
     records = [item for item in found if isinstance(item, dict) and item.get("event") == "decision"]
     if not records:
@@ -234,6 +234,6 @@ def _stands(component: str, value: int) -> str:
 def _value(line: str) -> object | None:
     try:
         value: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second: nested deeper than anybody writes a record
         return None
     return value

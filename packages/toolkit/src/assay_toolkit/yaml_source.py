@@ -46,13 +46,18 @@ class Source:
         self.lines: dict[str, int] = {}
         text = self._text()
         try:
-            tree = _Loader(text).get_single_node()
-        except yaml.MarkedYAMLError as error:
-            raise self._at(_line(error), _explained(error, text)) from error
+            loader = _Loader(text)
         except yaml.reader.ReaderError as error:
             raise self._at(
                 text.count("\n", 0, error.position) + 1, "has a character that no text has; remove it"
             ) from error
+        try:
+            tree = loader.get_single_node()
+        except yaml.MarkedYAMLError as error:
+            raise self._at(_line(error), _explained(error, text)) from error
+        except (ValueError, OverflowError) as error:
+            # The library's own, from `chr`.
+            raise self._at(loader.line + 1, "escapes a character that does not exist") from error
         if tree is None:
             raise self._at(1, "is empty")
         self.root = Node(self._read(tree, Node(None)))

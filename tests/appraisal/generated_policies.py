@@ -113,6 +113,8 @@ def _rule(draw: Random, claims: list[str], *, absent: bool) -> dict[str, object]
             rule["absent"] = "ignored"
         case "other":
             rule["absent"] = _outcome(draw)
+    if draw.random() < 0.3:
+        rule["actions"] = {draw.choice(["pay", "*"]): _one(draw, draw.choice(DECISIONS))}
     return rule
 
 

@@ -44,6 +44,8 @@ def logger(stream: TextIO) -> Logger:
     # Loggers are one per process and name: a second app in it (tests) writes where it was told to, too.
     for handler in logging.getLogger(NAME).handlers:
         if isinstance(handler, logging.StreamHandler):
+            if handler.stream.closed:  # `setStream` would flush it first
+                handler.stream = stream
             handler.setStream(stream)
     logging.getLogger(NAME).addFilter(_LOCATION_ONLY)
     return made

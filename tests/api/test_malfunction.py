@@ -103,3 +103,11 @@ def test_a_table_that_does_not_answer(stack, http, conforms):
     assert health.status_code == 503
     assert health.json()["components"]["challenges"] == "store_unavailable"
     assert health.json()["components"]["signer"] == "ok"
+
+
+def test_a_second_app_writes_where_it_is_told_to_though_the_first_ones_log_is_closed():
+    first, second = io.StringIO(), io.StringIO()
+    observability.logger(first)
+    first.close()
+    observability.logger(second).info("heard")
+    assert '"heard"' in second.getvalue()

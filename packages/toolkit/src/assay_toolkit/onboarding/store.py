@@ -37,7 +37,7 @@ def load(path: Path, app: str) -> AppFile | None:
 def save(path: Path, file: AppFile) -> None:
     """Puts the text in place once it passes `assay app lint`. Raises click.ClickException, with nothing changed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".unfinished.{path.name}")
     try:
         unfinished.write_bytes(file.text.encode("utf-8"))
         _check(unfinished, path)

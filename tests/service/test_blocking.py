@@ -196,7 +196,7 @@ class TestWrongUse:
 
     def test_a_table_that_does_not_answer_is_one_line(self, assay):
         assert assay("show", "A" * 43, "--table", "nobody-made-it", code=1) == (
-            "Error: store_unavailable: look: ResourceNotFoundException\n"
+            "Error: table nobody-made-it in eu-central-1: there is no such table\n"
         )
 
 

@@ -84,6 +84,8 @@ def appraise(
     4. What could not be had or checked caps the tier, as policy says of its class, and may make the advice stricter.
     5. The tier is the worst of all vectors and caps: software evidence lowers what hardware proved and never lifts it.
        History has no vector of its own: its rules lower the platform's.
+    6. The advice is the tier's. Where a rule has advice of its own at an action, everything that was found is advised
+       by itself there, and the strictest stands.
     """
     claims = collect_claims(
         evidence,
@@ -105,7 +107,7 @@ def appraise(
 
 
 def judge(claims: Mapping[str, ClaimValue], *, platform: Format, policy: Policy) -> Verdict:
-    """Steps 2 to 5 of `appraise`, on claims by name. What comes beside the platform's statement is there where there
+    """Steps 2 to 6 of `appraise`, on claims by name. What comes beside the platform's statement is there where there
     is a claim of it."""
     kind, purpose = STATEMENTS[platform]
     shown = seen(claims, platform=kind, required=policy.required[kind, purpose], failures=policy.failures)

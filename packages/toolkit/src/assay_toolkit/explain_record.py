@@ -194,7 +194,7 @@ def _advice(record: Record, policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         if rule.name in applied and rule.actions:
             own = "; ".join(f"{action}: {policy_words.advice(given)}" for action, given in rule.actions.items())
-            yield f"Where nothing as bad was found beside it, rule {rule.name} advises in its place {own}."
+            yield f"Rule {rule.name} advises in its place {own}, unless something else that was found asks for more."
 
 
 def _believed(record: Record, still_in_force: bool | None) -> Iterator[str]:
